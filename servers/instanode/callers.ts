@@ -2,18 +2,25 @@ import { clientAddress } from '../../shared/http/listener.js'
 import type { CallerClues } from '../../shared/mcp/conversation.js'
 import type { Caller } from './service.js'
 
-/** A caller over a pipe or in memory calls from this machine. */
+/** The address of callers on stdio and in memory, which are on this machine. */
 export const LOCAL_ADDRESS = '127.0.0.1'
 
-/** The caller behind a pipe. @param token of its account, if it brings one */
+/**
+ * Returns the caller on stdio.
+ *
+ * @param token the account token from the environment. Undefined or blank: the caller is anonymous.
+ */
 export function callerOnPipe(token: string | undefined): Caller {
   return { bearer: token?.trim() || undefined, address: LOCAL_ADDRESS }
 }
 
-/** As the service reads it: this spelling, one space. */
+/** The real service accepts only this spelling with one space. */
 const SCHEME = 'Bearer '
 
-/** The caller of a request, by its Authorization header and the address it comes from. */
+/**
+ * Returns the caller of a request. Its token is in the Authorization
+ * header, and its address in `X-Forwarded-For` or on the socket.
+ */
 export function identify({ headers, remoteAddress = LOCAL_ADDRESS }: CallerClues): Caller {
   const { authorization } = headers
   const bearer = authorization?.startsWith(SCHEME) ? authorization.slice(SCHEME.length) : undefined

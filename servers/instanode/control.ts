@@ -13,15 +13,17 @@ import { tierLimits } from './limits.js'
 import type { Caller } from './service.js'
 import type { InstanodeView } from './view.js'
 
-/** Characters of a body in a state. */
+/** Number of characters of a delivery's body that the state shows. */
 const SHOWN_BODY_CHARS = 2000
 
 export interface ControlledOptions extends StateSources {
-  /** Returns whether its port accepts connections. Undefined: it has no port. */
+  /** Returns whether the server's port accepts connections. Undefined: the server has no port. */
   listening(): boolean | undefined
 }
 
-/** Returns the functions of the server that a control plane calls. */
+/**
+ * Returns the functions that the control plane calls on this server: state, checks, gauges and plan changes.
+ */
 export function controlled({ listening, ...sources }: ControlledOptions): ControlledInstanode<InstanodeView> {
   const { local, host, clock } = sources
   const { store, readiness, plans } = local
@@ -37,7 +39,7 @@ export function controlled({ listening, ...sources }: ControlledOptions): Contro
       }
     },
     gauges: async () => [busyGauge(host), ...resourceGauges(await store.resources(), clock.now())],
-    // The answer is for the caller that has just set the plan, so it may show that caller's secrets.
+    // The caller names the account itself, so the answer shows the account's token without a mask.
     setPlan: async (accountId, plan) => accountState(await plans.change(accountId, plan), false),
   }
 }
@@ -64,11 +66,11 @@ interface StateSources {
   host: McpHost<Caller>
   clock: Clock
   contract: ContractName
-  /** URL of the server. Undefined: it does not listen. */
+  /** Returns the URL of the server. Undefined: the server has no port. */
   url(): string | undefined
 }
 
-/** Returns the current state as plain data. */
+/** Returns the current state of the server as plain data, for `GET /state` of the control plane. */
 async function stateOf(sources: StateSources, request: StateRequest): Promise<InstanodeView> {
   const { local, host, clock, contract, url } = sources
   const { store, databases } = local
@@ -98,7 +100,7 @@ async function resourceState(
   const { id, token, type, name, tier, status, owner, subnet, createdAt, expiresAt } = resource
   const { store, databases } = local
   const url = local.urlOf(resource)
-  const kept = type === 'webhook' ? await store.deliveries(token) : undefined
+  const stored = type === 'webhook' ? await store.deliveries(token) : undefined
   return {
     id,
     token: secrets ? token : maskedToken(token),
@@ -115,11 +117,13 @@ async function resourceState(
     limits: limitsState(resource, contractOf(contract)),
     database: type === 'postgres' ? await databaseState(databases, token) : null,
     deliveries:
-      kept === undefined
+      stored === undefined
         ? null
         : {
-            kept: kept.length,
-            latest: kept.slice(0, latest).map(delivery => describeDelivery(delivery, secrets ? null : token)),
+            kept: stored.length,
+            latest: stored
+              .slice(0, latest)
+              .map(delivery => describeDelivery(delivery, secrets ? null : token)),
           },
   }
 }
@@ -135,24 +139,28 @@ async function databaseState(databases: DatabaseProvider, token: string): Promis
     const { sizeBytes, usedBytes, connections, state } = await databases.stats(name)
     return { name, sizeBytes, usedBytes, connections, state }
   } catch {
-    // `/readyz` reports an engine that is down. The rest of the state is still shown.
+    // The state shows null for a database that does not answer. `/readyz` reports the reason.
     return null
   }
 }
 
 type DeliveryState = NonNullable<InstanodeView['resources'][number]['deliveries']>['latest'][number]
 
-/** Masks a token. Enough is left to tell resources apart, too little to claim one. */
+/** Masks a token. The first 8 characters stay, which distinguish resources and are not enough for a claim. */
 function maskedToken(token: string): string {
   return `${token.slice(0, 8)}-[masked]`
 }
 
-/** The URL of a resource without its secrets: a database's password, a receiver's token. */
+/** Masks the secret in the URL of a resource: the password of a database, or the token of a receiver. */
 function maskedUrl(url: string, token: string): string {
   return url.replace(token, maskedToken(token)).replace(/^(\w+:\/\/[^:/@]+:)[^@]+@/, '$1[masked]@')
 }
 
-/** @param hidden the token to mask. Null: none */
+/**
+ * Describes a delivery for the state of the server.
+ *
+ * @param hidden the token to mask. With null, all secrets of the delivery are shown.
+ */
 export function describeDelivery(delivery: Delivery, hidden: string | null): DeliveryState {
   const { id, method, path, query, rawHeaders, body, receivedAt } = delivery
   return {
@@ -167,7 +175,12 @@ export function describeDelivery(delivery: Delivery, hidden: string | null): Del
   }
 }
 
-/** Returns headers with names in lower case. Values of one name are joined. */
+/**
+ * Returns headers with names in lower case. The values of a repeated header are joined by commas.
+ *
+ * @param raw names and values in turn
+ * @param secrets false: masks the values of headers that carry credentials
+ */
 function headersOf(raw: readonly string[], secrets: boolean): Record<string, string> {
   const headers: Record<string, string> = {}
   for (let at = 0; at < raw.length; at += 2) {

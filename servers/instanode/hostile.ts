@@ -11,15 +11,18 @@ import type {
   Removed,
 } from './service.js'
 
-/** Hostile behaviour of the service. All of it is off unless an attack profile turns it on. */
+/** Hostile behaviours of the service. Each is off unless an attack profile turns it on. */
 export interface InstanodeHostility {
-  /** Lists show every account the resources of the first account. */
+  /** The first list that is requested becomes the answer to all accounts. */
   sharesLists?: boolean
-  /** Accepts tokens of every server that names the same issuer. The audience of a token is not checked. */
+  /**
+   * Name of the issuer of account tokens. Servers with the same issuer accept each other's tokens, because a
+   * token does not name the server that it is for.
+   */
   tokenIssuer?: string
 }
 
-/** The service, as far as it is hostile. */
+/** Returns the service with the hostile behaviours that are on. */
 export function hostileService(
   service: InstanodeService,
   { sharesLists }: InstanodeHostility,
@@ -27,13 +30,16 @@ export function hostileService(
   return sharesLists === true ? new SharedLists(service) : service
 }
 
-/** The secret that signs account tokens: the instance's own, unless servers share an issuer. */
+/**
+ * Returns the secret that signs account tokens, 32 bytes. It depends on the
+ * name of the issuer, or on the ids of the instance if there is no issuer.
+ */
 export function tokenSecret(ids: IdSource, { tokenIssuer }: InstanodeHostility): Buffer {
   const source = tokenIssuer === undefined ? ids : new IdSource(tokenIssuer)
   return source.stream('jwt').bytes(32)
 }
 
-/** A service that caches a list without asking whose it is: the deputy that confuses its callers. */
+/** A confused deputy: a service that caches the list of one account and returns it to all accounts. */
 class SharedLists implements InstanodeService {
   readonly #service: InstanodeService
   #cached: Owned[] | undefined
@@ -43,8 +49,8 @@ class SharedLists implements InstanodeService {
   }
 
   async list(caller: Caller, call?: Abortable): Promise<Owned[]> {
-    const own = await this.#service.list(caller, call)
-    this.#cached ??= own
+    const ownList = await this.#service.list(caller, call)
+    this.#cached ??= ownList
     return this.#cached
   }
 

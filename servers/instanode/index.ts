@@ -31,27 +31,30 @@ import type { InstanodeView } from './view.js'
 
 export type { InstanodeOptions } from './options.js'
 
-/** The parts of a server. */
+/** The objects that one Instanode server consists of. */
 interface Parts {
   instance: Instance
   contractName: ContractName
   contract: Contract
   local: LocalService
-  /** The service that callers reach: `local`, or the service that an attack puts in front of it. */
+  /**
+   * The service that callers reach. It is `local`, or the
+   * hostile service of an attack profile, which calls `local`.
+   */
   service: InstanodeService
   host: McpHost<Caller>
   state: InstanodeState
   requestLimit: RequestLimit | undefined
   requests: TokenBuckets | undefined
-  /** The base of receive URLs. It changes once, when the server listens. */
+  /** The beginning of every receive URL. It changes once, when the server opens its port. */
   base: { url: string }
-  /** Closes the databases, if they are this server's own. */
+  /** Closes the databases if this server opened them. */
   closeDatabases: OpenedDatabases['close']
 }
 
-/** The Instanode stand-in: one service with its tools over HTTP, stdio or in memory. */
+/** The Instanode stand-in: one service, and its tools over HTTP, over stdio or in memory. */
 export class Instanode {
-  /** The whole state, for snapshots, restores and resets. */
+  /** Copies and replaces the whole state, for snapshots, restores and resets. */
   readonly state: InstanodeState
   readonly #parts: Parts
   #serving: Serving | undefined
@@ -63,14 +66,14 @@ export class Instanode {
   }
 
   /**
-   * Creates a server that does not listen yet.
+   * Creates a server without a port.
    *
-   * @throws Refusal if the databases or the world are not possible
+   * @throws Refusal if the databases cannot be opened or the world cannot be loaded
    */
   static async create(instance: Instance, options: InstanodeOptions = {}): Promise<Instanode> {
     const instanode = new Instanode(await assemble(instance, options))
     try {
-      await instanode.state.alone(() => instanode.state.lay(options.world ?? DEFAULT_WORLD))
+      await instanode.state.alone(() => instanode.state.loadWorld(options.world ?? DEFAULT_WORLD))
       return instanode
     } catch (error) {
       await instanode.close()
@@ -81,7 +84,9 @@ export class Instanode {
   /**
    * Creates a server on an HTTP port.
    *
-   * @throws Refusal if it cannot listen there, or if the databases or the world are not possible
+   * @returns the server and its URL, `http://host:port`
+   * @throws Refusal if the port cannot be opened, the
+   *   databases cannot be opened or the world cannot be loaded
    */
   static async listen(
     instance: Instance,
@@ -91,11 +96,11 @@ export class Instanode {
     const databaseHost = defined({ databaseHost: listen.host })
     const instanode = new Instanode(await assemble(instance, { ...databaseHost, ...options }))
     try {
-      // The base URL of receivers is known once the server listens. A caller that arrives before the world is
-      // loaded waits for it.
+      // Receive URLs contain the port, so the port is opened before the world creates receivers. The
+      // exclusive lock lets a request that arrives earlier wait until the world is loaded.
       const url = await instanode.state.alone(async () => {
         const url = await instanode.#listen(listen)
-        await instanode.state.lay(options.world ?? DEFAULT_WORLD)
+        await instanode.state.loadWorld(options.world ?? DEFAULT_WORLD)
         return url
       })
       return { instanode, url }
@@ -105,10 +110,17 @@ export class Instanode {
     }
   }
 
-  /** Connects an initialized SDK client in this process. `address` is its address for the daily cap. */
+  /**
+   * Connects an MCP client in this process.
+   *
+   * @param token the account token of the client. Default: the client is anonymous.
+   * @param address IP address of the client, by which the
+   *   daily cap counts. Default: the address of this machine.
+   * @returns an initialized client of the MCP SDK
+   */
   async connect({ token, address }: { token?: string; address?: string } = {}): Promise<Client> {
-    // The client half of the SDK is loaded here, because a stdio server does not need it and has to start
-    // fast.
+    // The client part of the SDK is loaded here and not at the start,
+    // because a stdio server does not need this part and must start fast.
     const { connectInMemory } = await import('../../shared/mcp/memory.js')
     const authorization = token === undefined ? undefined : `Bearer ${token}`
     const headers = defined({ authorization, 'x-forwarded-for': address })
@@ -119,7 +131,8 @@ export class Instanode {
    * Serves one client over a pipe.
    *
    * @param identity the account token of the client, if it has one
-   * @param onEnd called when the client has closed its end
+   * @param onEnd called when the client has closed its side of the pipe
+   * @returns an object whose `flush` resolves when all answers are written
    */
   serveStdio(
     input: Readable,
@@ -137,15 +150,16 @@ export class Instanode {
   }
 
   /**
-   * Finds the account of a bearer, with a token of its own for a gateway that calls as that account.
+   * Finds the account of a bearer token, for a gateway that calls as this account.
    *
-   * @returns undefined if the bearer proves nothing
+   * @returns the account's id and another valid token of the
+   *   account. Undefined if the bearer token is not valid.
    */
   delegate(bearer: string): Promise<{ id: string; credential: string } | undefined> {
     return this.#parts.local.delegate(bearer)
   }
 
-  /** Returns the deliveries of a receiver, the newest first. */
+  /** Returns the stored deliveries of a receiver, the newest first. */
   deliveries(token: string): Promise<Delivery[]> {
     return this.#parts.local.store.deliveries(token)
   }
@@ -155,7 +169,7 @@ export class Instanode {
     return this.#parts.local.receivers.onDelivery(listener)
   }
 
-  /** Returns the functions that a control plane calls. */
+  /** Returns the functions that the control plane calls on this server. */
   controlled(): ControlledInstanode<InstanodeView> {
     const { local, host, instance, contractName } = this.#parts
     return controlled({
@@ -168,7 +182,7 @@ export class Instanode {
     })
   }
 
-  /** Ends every conversation, and closes the databases if they belong to this server. */
+  /** Ends every MCP conversation, closes the port, and closes the databases if this server opened them. */
   async close(): Promise<void> {
     const { local, host, closeDatabases } = this.#parts
     await local.reaper.stop()
@@ -196,7 +210,11 @@ export class Instanode {
   }
 }
 
-/** Builds the parts of a server. @throws Refusal if the databases or a revision are not possible */
+/**
+ * Opens the databases and creates the parts of a server.
+ *
+ * @throws Refusal if the databases cannot be opened or an MCP revision in the options is unknown
+ */
 async function assemble(instance: Instance, options: InstanodeOptions): Promise<Parts> {
   const opened = await openDatabases(instance, options)
   try {
@@ -216,7 +234,7 @@ async function assembleOn(
   const { clock, machine, ids, log } = instance
   const revisions = readRevisions(options.protocol)
   const contract = contractOf(contractName)
-  // Receivers are created before their base URL is known.
+  // The real URL is known after the port is open. Until then the URLs of receivers begin with the default.
   const base = { url: DEFAULT_BASE }
   const receiveUrl = (token: string) => `${base.url}/webhook/receive/${token}`
   const local = new LocalService({
@@ -260,15 +278,19 @@ async function assembleOn(
   }
 }
 
-/** Opens the store of an instance, with the values that its replicas share. @throws StoreUnavailable */
+/**
+ * Opens the store of an instance and reads the values that all replicas must share.
+ *
+ * @throws StoreUnavailable
+ */
 async function openStore(
   { records, ids, clock }: Instance,
   hostility: InstanodeHostility,
 ): Promise<ServiceStore> {
   const store = new InstanodeStore(records)
   const ticksFrom = await store.agree('ticks', clock.now())
-  const own = tokenSecret(ids.stream('instanode'), hostility)
-  if (hostility.tokenIssuer !== undefined) return { store, secret: own, ticksFrom }
-  const secret = await store.agree('token secret', own.toString('base64'))
+  const ownSecret = tokenSecret(ids.stream('instanode'), hostility)
+  if (hostility.tokenIssuer !== undefined) return { store, secret: ownSecret, ticksFrom }
+  const secret = await store.agree('token secret', ownSecret.toString('base64'))
   return { store, secret: Buffer.from(secret, 'base64'), ticksFrom }
 }

@@ -5,29 +5,35 @@ import type { DatabasesOptions } from './databases/open-databases.js'
 import type { InstanodeHostility } from './hostile.js'
 import type { RequestLimit } from './limits.js'
 
-/** Base of receive URLs if the server does not listen. It is Instanode's address in `understudy up`. */
+/**
+ * Beginning of the receive URLs of a server without a port.
+ * It is the default address of Instanode in `understudy up`.
+ */
 export const DEFAULT_BASE = 'http://127.0.0.1:4801'
 
-/** The identity of the client on a pipe. */
+/** The identity of a client on stdio. */
 export interface StdioIdentity {
-  /** The token of its account, if it has one. */
+  /** The account token of the client. Undefined: the client is anonymous. */
   token?: string | undefined
 }
 
 export interface InstanodeOptions extends DatabasesOptions {
-  /** Default `documented`. */
+  /** The contract that the stand-in follows. Default `documented`. */
   contract?: ContractName
-  /** The MCP revisions to speak over HTTP and stdio: a list, or a text with commas. Default: all. */
+  /** The MCP revisions that the server supports: a list, or one string with commas. Default: all. */
   protocol?: string | readonly string[]
-  /** Request limit of the HTTP API for one address. `none`: no limit. Default: the contract's. */
+  /**
+   * Limit of the HTTP requests of one address. `none` switches
+   * the limit off. Default: the limit of the contract.
+   */
   requestLimit?: RequestLimit | 'none'
-  /** The hostile behaviour of an attack profile. Default: none. */
+  /** The hostile behaviour that an attack profile asks for. Default: none. */
   hostility?: InstanodeHostility
-  /** The world at the start. Default: the world `default`. */
+  /** The world that the server starts with. Default: the world named `default`. */
   world?: World
 }
 
 export interface InstanodeListenOptions extends ListenOptions {
-  /** Whether the port also serves MCP, beside the HTTP API. Default true. */
+  /** True: the port serves MCP and the HTTP API. False: the HTTP API alone. Default true. */
   mcp?: boolean
 }

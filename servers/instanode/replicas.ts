@@ -10,42 +10,46 @@ export interface ReplicasOptions {
   log: Log
   local: {
     readonly store: Pick<InstanodeStore, 'watch' | 'watchDeliveries'>
-    readonly reaper: Pick<Reaper, 'watch' | 'resume'>
-    readonly receivers: Pick<Receivers, 'heardOf'>
+    readonly reaper: Pick<Reaper, 'planRound' | 'planNextRound'>
+    readonly receivers: Pick<Receivers, 'deliveredElsewhere'>
   }
-  /** Takes over the state that another replica has loaded. */
+  /** Follows a replacement of the state in the store by another replica. */
   state: { replaced(): Promise<void> }
 }
 
 /**
- * Follows the other replicas on the store. The reaper visits their resources, listeners receive their
- * deliveries, and a state that one of them loads is loaded here too.
+ * Follows the changes that other replicas make in the store. The reaper plans a visit to their resources,
+ * listeners receive their deliveries, and this replica follows when one of them replaces the state.
  *
  * @returns a function that stops following
  */
 export function followReplicas({ records, log, local, state }: ReplicasOptions): () => void {
   const { store, reaper, receivers } = local
   let closed = false
-  const tried = async (work: () => Promise<void>) => {
+  const attempt = async (work: () => Promise<void>) => {
     try {
       if (!closed) await work()
     } catch (error) {
-      // The next notification, or the return of the store, tries again.
-      if (!closed && !isUnavailable(error)) log.error('another replica could not be followed', error)
+      // The next notification repeats this work. So does the return of the store after a failure.
+      if (!closed && !isUnavailable(error))
+        log.error(
+          'a change by another replica could not be read from the store; the next notification tries again',
+          error,
+        )
     }
   }
-  const leave = [
+  const unsubscribes = [
     store.watch(({ own, detail }) => {
       const due = dueIn(detail)
-      if (!own && due !== undefined) reaper.watch(due)
-      else if (!own) void tried(() => reaper.resume())
+      if (!own && due !== undefined) reaper.planRound(due)
+      else if (!own) void attempt(() => reaper.planNextRound())
     }),
-    store.watchDeliveries((token, id) => void tried(() => receivers.heardOf(token, id))),
+    store.watchDeliveries((token, id) => void attempt(() => receivers.deliveredElsewhere(token, id))),
   ]
-  records.onReplaced(() => void tried(() => state.replaced()))
-  records.onGap(() => void tried(() => reaper.resume()))
+  records.onReplaced(() => void attempt(() => state.replaced()))
+  records.onGap(() => void attempt(() => reaper.planNextRound()))
   return () => {
     closed = true
-    for (const each of leave) each()
+    for (const unsubscribe of unsubscribes) unsubscribe()
   }
 }

@@ -7,7 +7,7 @@ import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { World } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
 import type { DatabaseCopies } from './databases/provider.js'
-import type { KnownTokens } from './domain/accounts.js'
+import type { VerifiedTokens } from './domain/accounts.js'
 import type { LocalService } from './domain/local-service.js'
 import { databaseName, type Resource } from './domain/model.js'
 import { resourcesIn, withUrls } from './domain/store.js'
@@ -18,48 +18,52 @@ export interface InstanodeStateOptions {
   instance: Instance
   contract: Contract
   local: LocalService
-  /** Requests of each address, if they are limited. */
+  /** Counts the requests of each address. Undefined: requests are not limited. */
   requests: TokenBuckets | undefined
   receiveUrl(token: string): string
-  /** Answers waiting requests outside of the service. */
+  /** Answers with `refusal` all calls that a fault keeps open. */
   releaseHeld(refusal: Refusal): void
 }
 
-/** The whole state of Instanode, without its databases. */
+/** The whole state of Instanode except its databases. */
 interface Memory {
   readonly records: readonly PartitionDump[]
-  readonly known: KnownTokens
+  readonly known: VerifiedTokens
   readonly requests: BucketLevels
   readonly ids: IdPositions
 }
 
-/** Instanode's state: its store, its databases and its memory beside them. */
+/**
+ * Copies and replaces the state of Instanode: the records in
+ * the store, the databases, and the values in this process.
+ */
 export class InstanodeState implements StatefulPart {
   readonly #options: InstanodeStateOptions
-  #leave = () => {}
+  #stopFollowing = () => {}
 
   constructor(options: InstanodeStateOptions) {
     this.#options = options
   }
 
   /**
-   * Loads a world. If another replica on the store has loaded one, its state is taken over instead.
+   * Loads a world. If another replica has already loaded a
+   * world into the store, this replica uses that state instead.
    *
-   * @throws Refusal `bad_world`, `store_unavailable`, or the error of the databases
+   * @throws Refusal `bad_world` or `store_unavailable`, or the error of the database provider
    */
-  async lay(world: World): Promise<void> {
+  async loadWorld(world: World): Promise<void> {
     const { local, instance } = this.#options
     const { records, log } = instance
-    this.#leave = followReplicas({ records, log, local, state: this })
+    this.#stopFollowing = followReplicas({ records, log, local, state: this })
     await records.alone('instanode world', async () => {
       if (await local.store.begun()) await this.adopt()
-      else await this.#lay(world)
+      else await this.#load(world)
     })
   }
 
   /** Stops following the other replicas. */
   close(): void {
-    this.#leave()
+    this.#stopFollowing()
   }
 
   alone<T>(work: () => Promise<T>): Promise<T> {
@@ -75,10 +79,10 @@ export class InstanodeState implements StatefulPart {
       requests: requests?.snapshot() ?? [],
       ids: instance.ids.stream('instanode').positions(),
     }
-    const copies = await this.#copy(namesOf(resourcesIn(records)))
+    const copies = await this.#copyDatabases(namesOf(resourcesIn(records)))
     return {
       data: { ...memory, databases: copies?.names.toSorted() ?? [] },
-      prepare: () => this.#putBack(copies),
+      prepare: () => this.#putDatabasesBack(copies),
       place: () => this.#place(memory),
       discard: async () => {
         if (copies !== undefined) await local.databases.forget(copies)
@@ -96,34 +100,37 @@ export class InstanodeState implements StatefulPart {
     return {
       data: { ...memory, databases: planned.map(({ spec }) => spec.name).toSorted() },
       prepare: async () => {
-        urls = await this.#anew(
+        urls = await this.#replaceDatabases(
           planned.map(({ spec }) => spec.name),
           () => makeDatabases(this.#options.local.databases, { planned, sql }),
         )
       },
-      place: () => this.#place({ ...memory, records: reachedAt(records, urls) }),
+      place: () => this.#place({ ...memory, records: withDatabaseUrls(records, urls) }),
       discard: async () => {},
     }
   }
 
-  /** Takes over the state of the store, which another replica has loaded. */
+  /** Prepares this replica for the state that another replica has loaded into the store. */
   async adopt(): Promise<void> {
     const { local } = this.#options
     await local.accounts.restore([])
-    await local.reaper.rearm()
+    await local.reaper.replan()
   }
 
-  /** Takes over a state that another replica has loaded. Everything in memory of the old state is dropped. */
+  /**
+   * Follows another replica that has replaced the state in the store.
+   * Ends the waiting requests and drops the values in this process.
+   */
   async replaced(): Promise<void> {
     this.#options.releaseHeld(wasReset())
     this.#options.requests?.restore([])
     await this.adopt()
   }
 
-  async #lay(world: World): Promise<void> {
-    const kept = await this.begin(world, this.#options.instance.clock.now())
-    await kept.prepare()
-    await kept.place()
+  async #load(world: World): Promise<void> {
+    const newState = await this.begin(world, this.#options.instance.clock.now())
+    await newState.prepare()
+    await newState.place()
   }
 
   async #place({ records, known, requests, ids }: Memory): Promise<void> {
@@ -133,18 +140,19 @@ export class InstanodeState implements StatefulPart {
     await local.accounts.restore(known)
     buckets?.restore(requests)
     instance.ids.stream('instanode').moveTo(ids)
-    await local.reaper.rearm()
+    await local.reaper.replan()
   }
 
   /**
-   * Replaces all databases. If that fails, the old ones are restored.
+   * Replaces all databases. If a step fails, the old databases are restored from copies.
    *
    * @param names the names of the new databases
+   * @param make creates the new databases
    */
-  async #anew<T>(names: readonly string[], make: () => Promise<T>): Promise<T> {
+  async #replaceDatabases<T>(names: readonly string[], make: () => Promise<T>): Promise<T> {
     const { databases } = this.#options.local
-    const present = await this.#present()
-    const copies = names.length === 0 ? undefined : await this.#copy(present)
+    const present = await this.#databaseNames()
+    const copies = names.length === 0 ? undefined : await this.#copyDatabases(present)
     try {
       for (const name of present) await databases.drop(name)
       return await make()
@@ -157,35 +165,45 @@ export class InstanodeState implements StatefulPart {
     }
   }
 
-  async #putBack(copies: DatabaseCopies | undefined): Promise<void> {
+  async #putDatabasesBack(copies: DatabaseCopies | undefined): Promise<void> {
     const { databases } = this.#options.local
-    const present = await this.#present()
+    const present = await this.#databaseNames()
     if (copies !== undefined) await databases.putBack(copies)
     for (const name of present) if (!copies?.names.includes(name)) await databases.drop(name)
   }
 
-  async #present(): Promise<string[]> {
+  async #databaseNames(): Promise<string[]> {
     return namesOf(await this.#options.local.store.resources())
   }
 
-  /** Does not call the provider if there are no databases, because it may not be open yet. */
-  async #copy(names: readonly string[]): Promise<DatabaseCopies | undefined> {
+  /**
+   * Copies databases. Does not call the provider for an empty list,
+   * because the call would open a provider that is not needed.
+   */
+  async #copyDatabases(names: readonly string[]): Promise<DatabaseCopies | undefined> {
     return names.length === 0 ? undefined : this.#options.local.databases.copy(names)
   }
 }
 
-/** Returns the names of databases that may exist. */
+/** Returns the names of the databases of these resources that may still exist. */
 function namesOf(resources: readonly Resource[]): string[] {
   return resources
-    .filter(({ type, status, reapAt }) => type === 'postgres' && (reapAt !== null || !OVER.includes(status)))
+    .filter(
+      ({ type, status, reapAt }) =>
+        type === 'postgres' && (reapAt !== null || !WITHOUT_DATABASE.includes(status)),
+    )
     .map(({ token }) => databaseName(token))
 }
 
-/** A resource in one of these states, with no reaping left, has no database any more. */
-const OVER: readonly Resource['status'][] = ['expired', 'deleted', 'reaped']
+/** The statuses in which a resource has no database once the reaper has visited it. */
+const WITHOUT_DATABASE: readonly Resource['status'][] = ['expired', 'deleted', 'reaped']
 
-/** @param urls by the name of the database */
-function reachedAt(
+/**
+ * Returns the records with the URLs of the databases that now exist.
+ *
+ * @param urls URLs by the name of the database
+ */
+function withDatabaseUrls(
   records: readonly PartitionDump[],
   urls: ReadonlyMap<string, string>,
 ): readonly PartitionDump[] {

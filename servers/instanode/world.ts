@@ -20,44 +20,51 @@ import type { Receivers } from './domain/receivers.js'
 import { InstanodeStore } from './domain/store.js'
 import { LIFETIME } from './limits.js'
 
-/** Milliseconds. Longer than a database may take to open (60 s), so that the database reports the error. */
+/**
+ * Milliseconds to wait for a connection. A database may take 60 s to open. The wait is longer, so that the
+ * database's own error arrives before this time-out.
+ */
 const CONNECT_MS = 75_000
 
 export interface BeginOptions {
   machine: Instance['machine']
-  /** A new id source. Ids are drawn from it. */
+  /** A new id source. The replay takes the ids of accounts and resources from it. */
   ids: IdSource
   contract: Contract
   receiveUrl(token: string): string
 }
 
-/** SQL to run in a planned database. */
+/** SQL statements of a world, to run in one of its databases. */
 export interface PlannedSql {
   readonly database: string
   readonly sql: readonly string[]
-  /** Place of the SQL in the world, for errors. */
+  /** Path of the SQL in the world file, for errors. */
   readonly where: string
 }
 
-/** The state of the service in a world. */
+/** The state of the service at the start of a world. */
 export interface Beginning {
   readonly records: readonly PartitionDump[]
+  /** The databases to create. */
   readonly planned: readonly PlannedDatabase[]
+  /** The SQL to run in these databases. */
   readonly sql: readonly PlannedSql[]
+  /** Position of the id source after the replay. */
   readonly ids: IdPositions
 }
 
 /**
- * Replays the events of a world in a temporary service, and returns the state that results.
+ * Replays the events of a world in a temporary service.
  *
  * @param now the start of the instance, in milliseconds since the epoch
- * @throws Refusal `bad_world`
+ * @returns the state of the service at `now`
+ * @throws Refusal `bad_world` if the world contradicts itself
  */
 export async function beginInstanode(world: World, now: number, options: BeginOptions): Promise<Beginning> {
-  return new SeedRun(world, now, options).live()
+  return new SeedRun(world, now, options).run()
 }
 
-/** One replay of a world's events. */
+/** One replay of the events of a world. */
 class SeedRun {
   readonly #world: World
   readonly #now: number
@@ -74,11 +81,11 @@ class SeedRun {
     this.#ids = options.ids.stream('instanode').stream('world')
   }
 
-  async live(): Promise<Beginning> {
+  async run(): Promise<Beginning> {
     const { machine, ids, contract, receiveUrl } = this.#options
-    const later: { local?: LocalService } = {}
-    const happenings = this.#seedEvents(() => existing(later.local))
-    const clock = seedClock(this.#now, firstOf(happenings))
+    const service: { local?: LocalService } = {}
+    const events = this.#seedEvents(() => existing(service.local))
+    const clock = seedClock(this.#now, firstOf(events))
     const local = new LocalService({
       store: new InstanodeStore(new MemoryRecords()),
       databases: this.#databases,
@@ -89,11 +96,11 @@ class SeedRun {
       log: silentLog,
       receiveUrl,
     })
-    later.local = local
+    service.local = local
     for (const [at, account] of (this.#world.accounts ?? []).entries()) {
       await local.accounts.save(this.#account(account, `world.accounts[${at}]`))
     }
-    await replay(clock, this.#now, happenings)
+    await replay(clock, this.#now, events)
     await local.reaper.stop()
     clock.close()
     await local.store.setBegun()
@@ -109,9 +116,10 @@ class SeedRun {
     const account = { id, plan, fixedToken: token, userId: userId ?? this.#ids.uuid() }
     for (const other of this.#accounts.values()) {
       if (other.id === id) throw badWorld(where, `there is another account ${JSON.stringify(id)}`)
-      if (other.userId === account.userId) throw badWorld(`${where}.userId`, `it is that of ${other.id}, too`)
+      if (other.userId === account.userId)
+        throw badWorld(`${where}.userId`, `the account ${other.id} has the same userId`)
       if (token !== null && other.fixedToken === token)
-        throw badWorld(`${where}.token`, `it is that of ${other.id}, too`)
+        throw badWorld(`${where}.token`, `the account ${other.id} has the same token`)
     }
     this.#accounts.set(id, account)
     return account
@@ -126,42 +134,48 @@ class SeedRun {
         agoMs: 0,
         where: `world.provisions[${at}]`,
         run: async () => {
-          for (let spent = 0; spent < count; spent++) await local().provisioning.spend(from)
+          for (let spent = 0; spent < count; spent++) await local().provisioning.countSpent(from)
         },
       })),
     ]
   }
 
   #database(local: () => LocalService, database: WorldDatabase, where: string): SeedEvent {
-    const happen = async () => {
+    const run = async () => {
       const token = await this.#provision(local(), 'postgres', database, where)
       if (database.sql === undefined) return
       const sql = typeof database.sql === 'string' ? [database.sql] : database.sql
       this.#sql.push({ database: databaseName(token), sql, where: `${where}.sql` })
     }
-    return { agoMs: this.#madeAgo(database, where), where, run: happen }
+    return { agoMs: this.#agoMsOf(database, where), where, run }
   }
 
   #receiver(local: () => LocalService, receiver: WorldReceiver, where: string): SeedEvent[] {
     let token = ''
-    const made: SeedEvent = {
-      agoMs: this.#madeAgo(receiver, where),
+    const creation: SeedEvent = {
+      agoMs: this.#agoMsOf(receiver, where),
       where,
       run: async () => {
         token = await this.#provision(local(), 'webhook', receiver, where)
       },
     }
     const deliveries = (receiver.deliveries ?? []).map((delivery, at): SeedEvent => {
-      const here = `${where}.deliveries[${at}]`
-      const happen = () => deliver(local().receivers, token, delivery, here)
+      const deliveryWhere = `${where}.deliveries[${at}]`
+      const run = () => deliver(local().receivers, token, delivery, deliveryWhere)
       const agoMs = agoMsOf(delivery.ago)
-      if (agoMs > made.agoMs) throw badWorld(`${here}.ago`, 'that is before the receiver was made')
-      return { agoMs, where: here, run: happen }
+      if (agoMs > creation.agoMs)
+        throw badWorld(`${deliveryWhere}.ago`, 'the delivery is older than the receiver')
+      return { agoMs, where: deliveryWhere, run }
     })
-    return [made, ...deliveries]
+    return [creation, ...deliveries]
   }
 
-  /** @returns the token of the resource */
+  /**
+   * Creates a resource of the world.
+   *
+   * @returns the token of the resource
+   * @throws Refusal `bad_world` if the token is in use or the account is unknown
+   */
   async #provision(
     { provisioning, ownership, store, accounts }: LocalService,
     type: ResourceType,
@@ -169,7 +183,7 @@ class SeedRun {
     where: string,
   ): Promise<string> {
     if (token !== undefined && (await store.find(token)) !== undefined) {
-      throw badWorld(`${where}.token`, 'another resource has it')
+      throw badWorld(`${where}.token`, 'another resource has the same token')
     }
     const account = id === undefined ? undefined : this.#accounts.get(id)
     if (id !== undefined && account === undefined) {
@@ -178,19 +192,23 @@ class SeedRun {
     }
     const bearer = account && (account.fixedToken ?? (await accounts.mint(account)))
     const caller = { bearer, address: from }
-    const made = await provisioning.create(type, caller, name, { ...defined({ token }) })
-    // Under the observed contract, a free account creates resources without an owner. It claims them
-    // afterwards.
-    const resource = await store.find(made.token)
-    if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, made.token)
-    return made.token
+    const created = await provisioning.create(type, caller, name, { ...defined({ token }) })
+    // Under the observed contract, a resource of a free account
+    // has no owner at first. The account claims the resource.
+    const resource = await store.find(created.token)
+    if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, created.token)
+    return created.token
   }
 
-  #madeAgo({ ago, left }: WorldDatabase | WorldReceiver, where: string): number {
+  #agoMsOf({ ago, left }: WorldDatabase | WorldReceiver, where: string): number {
     if (left === undefined) return agoMsOf(ago)
-    if (ago !== undefined) throw badWorld(where, 'it has both ago and left', 'leave one out')
+    if (ago !== undefined) throw badWorld(where, 'ago and left are both given', 'leave one of them out')
     const leftMs = agoMsOf(left)
-    if (leftMs > LIFETIME.ms) throw badWorld(`${where}.left`, `no more than ${LIFETIME.text} can be left`)
+    if (leftMs > LIFETIME.ms)
+      throw badWorld(
+        `${where}.left`,
+        `it is longer than the lifetime of a resource, which is ${LIFETIME.text}`,
+      )
     return LIFETIME.ms - leftMs
   }
 }
@@ -198,8 +216,9 @@ class SeedRun {
 type WorldDelivery = NonNullable<WorldReceiver['deliveries']>[number]
 
 /**
- * Sends a world's delivery to its receiver. @throws Refusal `bad_world` if the receiver does not accept it
- * (any more)
+ * Sends a delivery of the world to its receiver, `times` times.
+ *
+ * @throws Refusal `bad_world` if the receiver had expired by then
  */
 async function deliver(
   receivers: Receivers,
@@ -214,19 +233,22 @@ async function deliver(
     rawHeaders: Object.entries(headers).flat(),
     body: Buffer.from(body),
   }
-  for (let nth = 0; nth < times; nth++) {
-    const id = await receivers.take(token, request)
-    if (id === undefined) throw badWorld(`${where}.ago`, 'the receiver took nothing any more by then')
+  for (let round = 0; round < times; round++) {
+    const id = await receivers.storeDelivery(token, request)
+    if (id === undefined) throw badWorld(`${where}.ago`, 'the receiver had expired by then')
   }
 }
 
-/** A database to create once the world is loaded. */
+/** A database that is created after the replay. */
 interface PlannedDatabase {
   readonly spec: DatabaseSpec
   readonly blocked: boolean
 }
 
-/** Records databases instead of creating them. They are created when the world is loaded. */
+/**
+ * Database provider of the replay. It creates no databases,
+ * and records which databases to create after the replay.
+ */
 class PlannedDatabases implements DatabaseProvider {
   readonly info: ProviderInfo = { kind: 'embedded', notes: [] }
   readonly #planned = new Map<string, PlannedDatabase>()
@@ -238,7 +260,7 @@ class PlannedDatabases implements DatabaseProvider {
 
   async provision(spec: DatabaseSpec): Promise<{ url: string }> {
     this.#planned.set(spec.name, { spec, blocked: false })
-    // The URL is known when the database is created.
+    // The URL is unknown until the database is created. `withDatabaseUrls` adds it.
     return { url: '' }
   }
 
@@ -274,10 +296,10 @@ class PlannedDatabases implements DatabaseProvider {
 }
 
 /**
- * Creates the databases of a world, and runs its SQL in them as their owners.
+ * Creates the databases of a world, and runs the world's SQL in each database as its owner.
  *
- * @returns the URLs by the names of the databases
- * @throws Refusal `bad_world` for SQL that fails, or the error of the provider
+ * @returns the URLs of the databases, by name
+ * @throws Refusal `bad_world` for SQL that fails, or the error of the database provider
  */
 export async function makeDatabases(
   databases: DatabaseProvider,
@@ -285,13 +307,14 @@ export async function makeDatabases(
 ): Promise<Map<string, string>> {
   const urls = new Map<string, string>()
   for (const { spec } of planned) {
-    // An earlier run with the same seed may have left the database in a directory that is kept.
+    // A data directory that the user keeps may have a database
+    // of the same name, from an earlier run with the same seed.
     await databases.drop(spec.name)
     urls.set(spec.name, (await databases.provision(spec)).url)
   }
   for (const { database, sql: texts, where } of sql) {
     const url = urls.get(database)
-    // A database that has expired before the start does not exist.
+    // A database that expired before the start of the instance was not created.
     if (url !== undefined) await runSql(url, texts, where)
   }
   for (const { spec, blocked } of planned) if (blocked) await databases.block(spec.name)
@@ -306,7 +329,10 @@ async function runSql(url: string, texts: readonly string[], where: string): Pro
     for (const text of texts) await client.query(text)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? `${error.code} ` : ''
-    throw badWorld(where, `it fails with ${code}${error instanceof Error ? error.message : String(error)}`)
+    throw badWorld(
+      where,
+      `the SQL fails with ${code}${error instanceof Error ? error.message : String(error)}`,
+    )
   } finally {
     await client.end()
   }

@@ -26,17 +26,20 @@ import { createMcp } from '../tools/index.js'
 import { ApiClient } from './api-client.js'
 
 export interface RemoteOptions {
-  /** Base URL of the service, without a slash at its end. */
+  /** URL of the service, without a slash at its end. */
   base: string
-  /** The contract decides the form of refused calls and the fields of a listing. Default `documented`. */
+  /**
+   * The contract of the tools. It decides the form of refused
+   * calls and the fields of the list. Default `documented`.
+   */
   contract?: ContractName
   /** See `InstanodeOptions`. */
   protocol?: InstanodeOptions['protocol']
 }
 
 /**
- * Serves Instanode's tools as a client of a service that runs elsewhere. It has no databases, receivers or
- * state.
+ * Serves Instanode's tools and calls a service behind an HTTP API.
+ * This server has no databases, receivers or state of its own.
  */
 export class RemoteInstanode {
   readonly #instance: Instance
@@ -48,20 +51,20 @@ export class RemoteInstanode {
     this.#host = host
   }
 
-  /** Creates a server that does not listen yet. The first tool call is the first request to the service. */
+  /** Creates a server without a port. Sends no request to the service before the first tool call. */
   static async create(instance: Instance, { base, contract = 'documented', protocol }: RemoteOptions) {
     const host = await createMcp({
       instance,
       revisions: readRevisions(protocol),
       service: new RemoteService(new ApiClient(base, instance.machine)),
       contract: contractOf(contract),
-      // The service alone can verify a token.
+      // Only the service can verify an account token.
       nameOf: ({ bearer }) => (bearer === undefined ? 'anonymous' : 'unverified'),
     })
     return new RemoteInstanode(instance, host)
   }
 
-  /** Serves one client over a pipe; see `Instanode.serveStdio`. */
+  /** Serves one client over a pipe. See `Instanode.serveStdio`. */
   serveStdio(
     input: Readable,
     output: Writable,
@@ -73,10 +76,10 @@ export class RemoteInstanode {
   }
 
   /**
-   * Serves MCP, and no HTTP API, on a port.
+   * Serves MCP on a port, without the HTTP API.
    *
-   * @returns `http://host:port`
-   * @throws Refusal if it cannot listen there
+   * @returns the URL, `http://host:port`
+   * @throws Refusal if the port cannot be opened
    */
   async listen(listen: ListenOptions): Promise<string> {
     const serving = await serveHttp({
@@ -91,14 +94,14 @@ export class RemoteInstanode {
     return serving.url
   }
 
-  /** Ends every conversation and its running requests. */
+  /** Ends every MCP conversation and its running requests, and closes the port. */
   async close(): Promise<void> {
     await this.#stopListening()
     await this.#host.close()
   }
 }
 
-/** The service behind its HTTP API. It stores nothing here. */
+/** An Instanode service behind its HTTP API. */
 class RemoteService implements InstanodeService {
   readonly #api: ApiClient
 
@@ -107,7 +110,7 @@ class RemoteService implements InstanodeService {
   }
 
   async createPostgres(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedDatabase> {
-    const made = await this.#api.send({
+    const created = await this.#api.send({
       method: 'POST',
       path: '/db/new',
       caller,
@@ -115,12 +118,12 @@ class RemoteService implements InstanodeService {
       body: { name },
       answer: schema.provisionedDatabase,
     })
-    const { storage_mb, connections, expires_in } = made.limits
-    return provisioned(made, made.connection_url, { storageMb: storage_mb, connections }, expires_in)
+    const { storage_mb, connections, expires_in } = created.limits
+    return provisioned(created, created.connection_url, { storageMb: storage_mb, connections }, expires_in)
   }
 
   async createWebhook(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedReceiver> {
-    const made = await this.#api.send({
+    const created = await this.#api.send({
       method: 'POST',
       path: '/webhook/new',
       caller,
@@ -128,8 +131,8 @@ class RemoteService implements InstanodeService {
       body: { name },
       answer: schema.provisionedReceiver,
     })
-    const { requests_stored, expires_in } = made.limits
-    return provisioned(made, made.receive_url, { requestsStored: requests_stored }, expires_in)
+    const { requests_stored, expires_in } = created.limits
+    return provisioned(created, created.receive_url, { requestsStored: requests_stored }, expires_in)
   }
 
   async list(caller: Caller, call?: Abortable): Promise<Owned[]> {
@@ -138,7 +141,7 @@ class RemoteService implements InstanodeService {
       path: '/api/me/resources',
       caller,
       call,
-      // The running service answers null for an empty list.
+      // The real service answers null for an empty list.
       answer: schema.resourceList.nullable(),
     })
     return (owned ?? []).map(({ id, token, type, name, tier, status, created_at, expires_at }) => ({
@@ -190,17 +193,25 @@ class RemoteService implements InstanodeService {
   }
 }
 
-type Made = z.infer<typeof schema.provisionedDatabase> | z.infer<typeof schema.provisionedReceiver>
+type CreationAnswer = z.infer<typeof schema.provisionedDatabase> | z.infer<typeof schema.provisionedReceiver>
 
 function provisioned<Limits>(
-  { id, token, name, tier, expires_at, note }: Made,
+  { id, token, name, tier, expires_at, note }: CreationAnswer,
   url: string,
   limits: Limits,
   expiresIn: string | undefined,
 ): Provisioned<Limits> {
-  const expiresAt = instantOf(expires_at ?? null)
-  const told = { name: name ?? null, expiresIn: expiresIn ?? null, expiresAt }
-  return { id, token, tier, url, limits, note, ...told }
+  return {
+    id,
+    token,
+    name: name ?? null,
+    tier,
+    url,
+    limits,
+    expiresIn: expiresIn ?? null,
+    expiresAt: instantOf(expires_at ?? null),
+    note,
+  }
 }
 
 function instantOf(timestamp: string | null): number | null {

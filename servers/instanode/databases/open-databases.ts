@@ -13,57 +13,64 @@ import type {
 
 export interface DatabasesOptions {
   /**
-   * `embedded`, the administrator's URL of a PostgreSQL server, or a provider, which the caller closes.
-   * Default: `embedded`. With a store, the default is the store's server.
+   * The source of databases: `embedded`, the URL of a PostgreSQL server with an
+   * administrator's login, or an open provider. The caller closes a provider that it
+   * passes. Default: the PostgreSQL server of the store, or `embedded` without a store.
    */
   databases?: string | DatabaseProvider
-  /** Directory of the embedded databases. Default: a temporary directory that is removed at the end. */
+  /** Data directory of the embedded databases. Default: a temporary directory that is removed at close. */
   dataDirectory?: string
-  /** Address of the embedded databases' port. Default `127.0.0.1`. */
+  /** Address on which the port of the embedded databases listens. Default `127.0.0.1`. */
   databaseHost?: string
 }
 
-/** The provider of databases, and a function that closes it if this module opened it. */
+/** A provider of databases. `close` closes the provider, unless the caller passed it. */
 export interface OpenedDatabases {
   databases: DatabaseProvider
   close(): Promise<void>
 }
 
 /**
- * Opens the provider of databases. Embedded databases load their engine when the first one is created.
- * Without a directory, that is also when they open.
+ * Opens the provider of databases. Embedded databases load their engine at the first `provision`. Without a
+ * data directory, they also open their port only then.
  *
- * @throws Refusal `bad_databases`, also for embedded databases with a store. The provider's own error if it
- *   cannot
- *   start.
+ * @throws Refusal `bad_databases` for an unknown source, and for embedded databases together with a store. If
+ *   the provider cannot start, the provider's own error.
  */
 export async function openDatabases(instance: Instance, options: DatabasesOptions): Promise<OpenedDatabases> {
   const { dataDirectory } = options
   const { store } = instance
-  if (store !== undefined) checkBeside(options)
+  if (store !== undefined) rejectEmbedded(options)
   const { databases = store?.serverUrl ?? 'embedded' } = options
   if (typeof databases !== 'string') return { databases, close: async () => undefined }
   checkSource(databases)
-  if (databases !== 'embedded') return owned(await openServer(instance, databases))
-  // A directory is opened at the start, so that its databases are reachable and its errors are reported then.
-  if (dataDirectory !== undefined) return owned(await openEmbedded(instance, options))
+  if (databases !== 'embedded') return ownedDatabases(await openServer(instance, databases))
+  // A data directory may have databases from an earlier start, so it
+  // is opened now: clients can reach them, and errors show early.
+  if (dataDirectory !== undefined) return ownedDatabases(await openEmbedded(instance, options))
   await removeAbandonedOnce()
-  return owned(new LazyDatabases(() => openEmbedded(instance, options)))
+  return ownedDatabases(new LazyDatabases(() => openEmbedded(instance, options)))
 }
 
-let removed: Promise<void> | undefined
+let removingAbandoned: Promise<void> | undefined
 
-/** Runs once a process, because a test may start a thousand instances. */
+/**
+ * Removes the temporary directories of killed processes, once
+ * in this process. A test may start a thousand instances.
+ */
 function removeAbandonedOnce(): Promise<void> {
-  removed ??= import('./embedded/temporary-directory.js').then(module => module.removeAbandonedDirectories())
-  return removed
+  removingAbandoned ??= import('./embedded/temporary-directory.js').then(module =>
+    module.removeAbandonedDirectories(),
+  )
+  return removingAbandoned
 }
 
 /**
- * Checks that databases can come from the store's server, before anything is created. Does nothing if another
- * server is named.
+ * Checks the options for databases against a store, before anything is created. If the databases come from
+ * the store's server, checks that the role may create them.
  *
- * @throws Refusal `bad_databases` for embedded databases, `database_rights`
+ * @throws Refusal `bad_databases` for embedded databases,
+ *   `database_rights` if the role may not create databases
  */
 export async function checkBesideStore({
   store,
@@ -71,34 +78,38 @@ export async function checkBesideStore({
 }: DatabasesOptions & { store?: string }): Promise<void> {
   const url = store === undefined ? undefined : serverOf(store)
   if (url === undefined) return
-  checkBeside(options)
+  rejectEmbedded(options)
   if (options.databases !== undefined) return
   const { Admin } = await import('./server/admin.js')
   const admin = new Admin(url)
   try {
-    // The store reports a server that cannot be reached.
-    const there = await admin.check().then(
+    // A server that cannot be reached is no error here, because the store reports it.
+    const serverAnswers = await admin.check().then(
       () => true,
       () => false,
     )
-    if (there) await admin.checkRights()
+    if (serverAnswers) await admin.checkRights()
   } finally {
     await admin.close()
   }
 }
 
-/** Rejects embedded databases with a store. They belong to one process, and a store is for several. */
-function checkBeside({ databases, dataDirectory }: DatabasesOptions): void {
+/**
+ * Rejects embedded databases together with a store. Embedded databases
+ * belong to one process, and several processes share a store.
+ */
+function rejectEmbedded({ databases, dataDirectory }: DatabasesOptions): void {
   if (databases !== 'embedded' && dataDirectory === undefined) return
   throw new Refusal(
     'bad_databases',
-    'embedded databases belong to one process, and cannot be shared as a store is',
-    'leave them out for databases on the server of the store, or name another: --databases postgres://USER:PASSWORD@HOST/DATABASE',
+    'embedded databases belong to one process, so they cannot be used with a store',
+    'leave out --databases embedded and --data-dir to use the server of the store, ' +
+      'or name a server: --databases postgres://USER:PASSWORD@HOST/DATABASE',
   )
 }
 
 /**
- * Checks the form of a source of databases.
+ * Checks the form of a source of databases: `embedded` or a PostgreSQL URL.
  *
  * @throws Refusal `bad_databases`
  */
@@ -106,12 +117,12 @@ export function checkSource(source: string): void {
   if (source === 'embedded' || /^postgres(ql)?:\/\//.test(source)) return
   throw new Refusal(
     'bad_databases',
-    `${JSON.stringify(source)} is nothing that databases come from`,
-    'it is embedded, or the URL of a PostgreSQL administrator: postgres://USER:PASSWORD@HOST/DATABASE',
+    `${JSON.stringify(source)} is not a source of databases`,
+    'use embedded, or the URL of a PostgreSQL server: postgres://USER:PASSWORD@HOST/DATABASE',
   )
 }
 
-function owned(databases: DatabaseProvider): OpenedDatabases {
+function ownedDatabases(databases: DatabaseProvider): OpenedDatabases {
   return { databases, close: () => databases.close() }
 }
 
@@ -136,7 +147,7 @@ async function openServer(
     machine,
     ids: ids.stream('databases'),
     adminUrl,
-    // Databases that belong to resources in a store stay with them.
+    // Resources in a store outlive this process, so their databases must stay too.
     keep: store !== undefined,
     shared: store !== undefined,
   })
@@ -144,14 +155,14 @@ async function openServer(
   return server
 }
 
-/** Opens embedded databases when the first one is requested. Most tests and many sessions request none. */
+/** Opens embedded databases at the first `provision`. Most tests and many sessions create no database. */
 class LazyDatabases implements DatabaseProvider {
   readonly #open: () => Promise<DatabaseProvider>
   #opening: Promise<DatabaseProvider> | undefined
   #info: ProviderInfo = { kind: 'embedded', notes: [] }
   #closed = false
 
-  /** @param open creates an embedded provider without databases */
+  /** @param open opens an embedded provider that has no databases yet */
   constructor(open: () => Promise<DatabaseProvider>) {
     this.#open = open
   }
@@ -192,7 +203,7 @@ class LazyDatabases implements DatabaseProvider {
     await (await this.#opening)?.forget(copies)
   }
 
-  /** A provider that is not open yet is ready, because it opens when it is needed. */
+  /** A provider that is not open yet counts as ready, because it opens when it is needed. */
   async ready(): Promise<void> {
     if (this.#closed) throw new Error('the databases are closed')
     await (await this.#opening)?.ready()
@@ -212,7 +223,7 @@ class LazyDatabases implements DatabaseProvider {
         ({ info }) => {
           this.#info = info
         },
-        // The next caller tries again.
+        // The next call tries to open again.
         () => {
           this.#opening = undefined
         },

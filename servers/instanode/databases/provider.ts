@@ -14,118 +14,125 @@ const PASSWORD = /^[\x21-\x7e]{1,256}$/
 /** The limits of one database. */
 export interface DatabaseLimits {
   /**
-   * Bytes of data, beyond the size of an empty database. Above it, writes fail with SQLSTATE 53100. Null
-   * means no limit.
+   * Bytes of data beyond the size of an empty database. Writes
+   * beyond the limit fail with SQLSTATE 53100. Null: no limit.
    */
   storageBytes: number | null
-  /** Number of open sessions. One more is refused with SQLSTATE 53300. */
+  /** Number of sessions that may be open at once. One more is refused with SQLSTATE 53300. */
   connections: number
 }
 
-/** A database to create. {@link checkSpec} checks the names, so that nothing else reaches SQL or a path. */
+/**
+ * A database to create. {@link checkSpec} checks the names and
+ * the password before they become part of SQL or of a path.
+ */
 export interface DatabaseSpec {
   /** `db_` and 12 hexadecimal digits */
   name: string
-  /** `usr_` and 12 hexadecimal digits. The owner, and the only role that may log in. */
+  /** The owner, and the only role that may log in: `usr_` and 12 hexadecimal digits. */
   user: string
-  /** Printable ASCII, so that SCRAM and URLs need no preparation of it. */
+  /** 1 to 256 printable ASCII characters. SCRAM uses such a password without normalization. */
   password: string
   limits: DatabaseLimits
 }
 
 /**
- * The database's engine is `awake` or `asleep`. Asleep, only its files exist, and the next connection wakes
- * it.
+ * The state of a database: `awake` while its engine runs, `asleep`
+ * while only its files exist. The next connection wakes it.
  */
 export type DatabaseState = 'awake' | 'asleep'
 
 export interface DatabaseStats {
-  /** Bytes of the whole database, as `pg_database_size` counts them. */
+  /** Size of the whole database in bytes, as `pg_database_size` counts. */
   sizeBytes: number
-  /** Bytes that count against `storageBytes`: the growth since the database was empty. */
+  /** Bytes that count against `storageBytes`: the size minus the size of the empty database. */
   usedBytes: number
   connections: number
   state: DatabaseState
 }
 
-/** A set of copies of databases. */
+/** The copies of some databases, made by one call of `copy`. */
 export interface DatabaseCopies {
   readonly id: string
-  /** Names of the databases. */
+  /** Names of the copied databases. */
   readonly names: readonly string[]
 }
 
-/** The kind of the provider and its notes, for a status page. */
+/** The kind of the provider and its notes, for the state of the server. */
 export interface ProviderInfo {
   kind: 'embedded' | 'server'
-  /** Sentences that the operator should read, such as a missing extension. */
+  /** Sentences for the operator, for example that an extension is missing. */
   notes: readonly string[]
 }
 
 /**
- * Creates and manages databases.
+ * Creates, limits, copies and drops databases.
  *
- * Every method with a name rejects with a `Refusal` `unknown_database` if the database does not exist, except
- * `drop`.
+ * `setLimits`, `block` and `stats` reject with a Refusal `unknown_database` if the database does not exist.
  */
 export interface DatabaseProvider {
   readonly info: ProviderInfo
   /**
    * Creates a database and its owner.
    *
-   * @param signal ends the work early. Nothing is created then.
-   * @returns the URL, which can be used at once
-   * @throws Refusal `bad_database_spec`, `database_exists`. Any other error also means that nothing was
-   *   created.
+   * @param signal ends the call early when it is aborted. Nothing is created then.
+   * @returns the connection URL. Clients can connect at once.
+   * @throws Refusal `bad_database_spec` or `database_exists`, the reason of the signal, or the error of the
+   *   engine. Nothing is created in any of these cases.
    */
   provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }>
   /**
-   * Changes the limits of a database. They apply to new connections at once and to storage from the next
-   * write.
+   * Changes the limits of a database. The limit of connections applies
+   * from the next connection, the limit of storage from the next write.
    */
   setLimits(name: string, limits: DatabaseLimits): Promise<void>
   /**
-   * Locks the owner out for good: new logins are refused (42501), then the sessions are ended (57P01). The
-   * data stay. Only `drop` is possible afterwards. May be repeated.
+   * Locks the owner out for good. Refuses new logins with 42501 and ends the open sessions with 57P01. The
+   * data stays until `drop`. The call may be repeated.
    */
   block(name: string): Promise<void>
   /**
-   * Copies each of the databases that exists, with its owner and limits, at a moment when no statement runs
-   * in it. The copies last until the provider is closed.
-   *
-   * @throws Refusal `database_busy` if a database stays busy. No copies are kept then.
+   * Drops a database and its owner. Ends the open sessions
+   * with 57P01. Does nothing if the database does not exist.
    */
   drop(name: string): Promise<void>
   stats(name: string): Promise<DatabaseStats>
   /**
-   * Keeps a copy of each of those databases that exists, as it is while no statement runs in it, with its
-   * owner and limits. The copies go when the provider is closed.
+   * Copies databases with their owners and limits, each at a moment when no statement runs in it. Leaves out
+   * names without a database. The copies last until `forget` or `close`.
    *
-   * @throws Refusal `database_busy` for one that does not come to rest; no copies are kept then
+   * @throws Refusal `database_busy` if a statement or a
+   *   transaction does not end in time. No copies are kept then.
    */
   copy(names: readonly string[]): Promise<DatabaseCopies>
   /**
-   * Restores databases from copies, whether the databases still exist or not. Ends the sessions of those that
-   * exist (57P01). The copies stay. A failure changes nothing.
+   * Restores all databases of a set of copies. A database that still exists is replaced, and its sessions end
+   * with 57P01. The copies stay. If the call fails, nothing has changed.
    *
    * @throws Refusal `unknown_copies`
    */
   putBack(copies: DatabaseCopies): Promise<void>
-  /** Removes copies. Does nothing for copies that are already removed. */
+  /** Removes copies. Does nothing if they are already removed. */
   forget(copies: DatabaseCopies): Promise<void>
-  /** @throws Error if the engine is down. The message is for an operator. */
+  /** Checks that the provider can work. @throws Error with a message for the operator if it cannot */
   ready(): Promise<void>
-  /** Ends every session and stops all work. */
+  /** Ends every session and frees what the provider uses. */
   close(): Promise<void>
 }
 
-/** @throws Refusal `bad_database_spec` unless the text is exactly a database name */
+/**
+ * Checks the name of a database.
+ *
+ * @throws Refusal `bad_database_spec` unless the name is `db_` and 12 hexadecimal digits
+ */
 export function checkDatabaseName(name: string): void {
   if (!NAME.test(name))
-    throw bad(`${JSON.stringify(name)} is no database name`, 'use db_ and 12 hexadecimal digits')
+    throw badSpec(`${JSON.stringify(name)} is not a database name`, 'use db_ and 12 hexadecimal digits')
 }
 
 /**
+ * Checks the limits of a database.
+ *
  * @throws Refusal `bad_database_spec` unless both are whole numbers of at least 1. Storage may also be null.
  */
 export function checkLimits(limits: DatabaseLimits): void {
@@ -134,24 +141,34 @@ export function checkLimits(limits: DatabaseLimits): void {
     ['connections', limits.connections],
   ] as const)
     if (value !== null && (!Number.isSafeInteger(value) || value < 1))
-      throw bad(`${what} cannot be ${value}`, 'use a whole number, 1 or more')
+      throw badSpec(`${what} cannot be ${value}`, 'use a whole number of at least 1')
 }
 
-/** @throws Refusal `bad_database_spec`. Accepted names can be quoted into SQL and used as file names. */
+/**
+ * Checks a database to create. Names and passwords that pass are safe in SQL and in paths.
+ *
+ * @throws Refusal `bad_database_spec`
+ */
 export function checkSpec(spec: DatabaseSpec): void {
   checkDatabaseName(spec.name)
   if (!USER.test(spec.user))
-    throw bad(`${JSON.stringify(spec.user)} is no user name`, 'use usr_ and 12 hexadecimal digits')
+    throw badSpec(`${JSON.stringify(spec.user)} is not a user name`, 'use usr_ and 12 hexadecimal digits')
   if (!PASSWORD.test(spec.password))
-    throw bad('the password cannot be used', 'use 1 to 256 printable ASCII characters')
+    throw badSpec(
+      'the password has characters or a length that are not supported',
+      'use 1 to 256 printable ASCII characters',
+    )
   checkLimits(spec.limits)
 }
 
-function bad(message: string, hint: string): Refusal {
+function badSpec(message: string, hint: string): Refusal {
   return new Refusal('bad_database_spec', message, hint)
 }
 
-/** The values that a server stores to check a password (RFC 5802). They do not allow a login. Base64 each. */
+/**
+ * The values that a server stores to check a password by SCRAM (RFC 5802).
+ * The password cannot be computed from them. All strings are base64.
+ */
 export interface Verifier {
   salt: string
   iterations: number
@@ -160,6 +177,8 @@ export interface Verifier {
 }
 
 /**
+ * Derives the verifier of a password.
+ *
  * @param password printable ASCII, which SASLprep does not change
  * @param salt 16 random bytes
  */
@@ -175,9 +194,11 @@ export async function makeVerifier(password: string, salt: Buffer): Promise<Veri
 }
 
 /**
- * Checks a client's proof.
+ * Checks the proof that a SCRAM client sends.
  *
- * @returns the server's own signature, or undefined if the password is wrong
+ * @param exchange the text of the messages that both sides sign (`AuthMessage` in RFC 5802)
+ * @param proof the client's proof, 32 bytes
+ * @returns the server's signature, or undefined if the password is wrong
  */
 export function verify(verifier: Verifier, exchange: string, proof: Buffer): Buffer | undefined {
   const storedKey = Buffer.from(verifier.storedKey, 'base64')

@@ -16,28 +16,31 @@ import { Reaper } from './reaper.js'
 import { Receivers } from './receivers.js'
 import type { InstanodeStore } from './store.js'
 
-/** The store of a service, and the values that every replica on that store must share. */
+/** The store of a service, and the values that all replicas on this store must share. */
 export interface ServiceStore {
   store: InstanodeStore
-  /** Signs account tokens: 32 bytes or more. Default: drawn from the ids. */
+  /** Signs account tokens, 32 bytes or more. Default: bytes from the id source. */
   secret?: Buffer
-  /** Start of the observed contract's ticks, in milliseconds since the epoch. Default: now. */
+  /**
+   * Instant from which the ticks of the observed contract are
+   * counted, in milliseconds since the epoch. Default: now.
+   */
   ticksFrom?: number
 }
 
 export interface LocalServiceOptions extends ServiceStore {
   databases: DatabaseProvider
   clock: Clock
-  /** The machine's time, for probes of the store and the databases. */
+  /** Machine time, for probes of the store and the databases. */
   machine: Clock
   ids: IdSource
   contract: Contract
   log: Log
-  /** Returns the URL that accepts deliveries for a receiver. */
+  /** Returns the receive URL of a receiver on this server. */
   receiveUrl(token: string): string
 }
 
-/** The service in this process: accounts, databases and receivers. */
+/** The Instanode service in this process: its accounts, databases and receivers. */
 export class LocalService implements InstanodeService {
   readonly store: InstanodeStore
   readonly databases: DatabaseProvider
@@ -48,7 +51,7 @@ export class LocalService implements InstanodeService {
   readonly plans: Plans
   readonly readiness: Readiness
   readonly provisioning: Provisioning
-  /** Every change holds the shared lock. A reset or a snapshot holds it exclusively. */
+  /** Every operation takes this lock as shared. A reset, a restore and a snapshot take it exclusively. */
   readonly lock = new RwLock()
   readonly #receiveUrl: LocalServiceOptions['receiveUrl']
 
@@ -111,8 +114,8 @@ export class LocalService implements InstanodeService {
   }
 
   /**
-   * Returns the URL of a resource. The URL of a receiver is on this server, even if another replica created
-   * it.
+   * Returns the URL of a resource. A receive URL always points to
+   * this server, even if another replica created the receiver.
    */
   urlOf({ type, token, url }: Resource): string {
     return type === 'webhook' ? this.#receiveUrl(token) : url

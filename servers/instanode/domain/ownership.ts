@@ -11,10 +11,10 @@ import {
   internalError,
   invalidToken,
   missingToken,
+  noSuchResource,
   notFound,
   paidTierOnly,
   resourceExpired,
-  unknownToken,
 } from './refusals.js'
 import type { InstanodeStore } from './store.js'
 
@@ -28,7 +28,7 @@ export interface OwnershipOptions {
   log: Log
 }
 
-/** Claims, lists and deletes resources for accounts. */
+/** Claims, lists and deletes the resources of accounts. */
 export class Ownership {
   readonly #options: OwnershipOptions
 
@@ -37,9 +37,10 @@ export class Ownership {
   }
 
   /**
-   * Lists the resources of the caller's account, the newest first. Includes locked ones.
+   * Lists the resources of the caller's account, the newest
+   * first. The list includes databases beyond their quota.
    *
-   * @throws ServiceRefusal 401
+   * @throws ServiceRefusal 401 if the account token is missing or not valid
    */
   async list({ bearer }: Caller): Promise<Resource[]> {
     const { accounts, store, clock } = this.#options
@@ -49,50 +50,63 @@ export class Ownership {
   }
 
   /**
-   * Makes the caller's account the owner. May be repeated by the same account.
+   * Makes the caller's account the owner of a resource. A paid account also
+   * makes the resource permanent. The same account may repeat the claim.
    *
-   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 404 for unknown, 410 for dead, 404 for
-   *   another's
+   * @throws ServiceRefusal by these checks, in this order:
+   * - 401 if the account token is missing or not valid
+   * - 400 if `text` is not a UUID
+   * - 404 if no resource has this token
+   * - 410 if the resource has expired or was deleted
+   * - 404 if another account owns the resource
+   * - 500 if the limits of the database cannot be raised. The claim is undone then.
    */
   async claim({ bearer }: Caller, text: string): Promise<Resource> {
     const account = await this.#options.accounts.require(bearer)
     const token = readToken(trimSpace(text))
     let before: Resource | undefined
-    const claimed = await this.#take(token, account, resource => {
+    const claimed = await this.#setOwner(token, account, resource => {
       before = resource
       return resource
     })
     if (account.plan !== 'paid') return claimed
     try {
-      await this.#options.permanence.raise(claimed)
+      await this.#options.permanence.raiseLimits(claimed)
     } catch (error) {
-      if (before?.owner === null) await this.#giveBack(token, account)
+      if (before?.owner === null) await this.#removeOwner(token, account)
       throw error
     }
-    return this.#take(token, account, resource => this.#options.permanence.granted(resource))
+    return this.#setOwner(token, account, resource => this.#options.permanence.permanent(resource))
   }
 
   /**
-   * Returns the resource that a claim would give, to any caller with the token.
+   * Returns the resource that a claim with this token would take. It needs no account.
    *
-   * @throws ServiceRefusal in this order: 400 for none, 400 for no UUID, 404 for unknown, 410 for dead
+   * @throws ServiceRefusal by these checks, in this order:
+   * - 400 `missing_token` if `text` is empty
+   * - 400 `invalid_token` if `text` is not a UUID
+   * - 404 if no resource has this token
+   * - 410 if the resource has expired or was deleted
    */
   async preview(text: string): Promise<Resource> {
     const { store, clock } = this.#options
     const trimmed = trimSpace(text)
     if (trimmed === '') throw missingToken()
     const resource = await store.find(readToken(trimmed))
-    if (resource === undefined) throw unknownToken()
+    if (resource === undefined) throw noSuchResource()
     if (!isLive(resource, clock.now())) throw resourceExpired()
     return resource
   }
 
   /**
-   * Deletes one of the caller's own resources for good.
+   * Deletes a resource of the caller's account for good.
    *
-   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 403 for a free account, 404 for a resource
-   *   that is
-   *   not its own and live
+   * @throws ServiceRefusal by these checks, in this order:
+   * - 401 if the account token is missing or not valid
+   * - 400 if `text` is not a UUID
+   * - 403 if the plan of the account is free
+   * - 404 if the account does not own the resource, or the resource has expired or was deleted
+   * - 503 if the content cannot be removed now. The reaper tries again.
    */
   async remove({ bearer }: Caller, text: string): Promise<Removed> {
     const { accounts, store, clock, reaper, contract } = this.#options
@@ -106,28 +120,36 @@ export class Ownership {
     })
     if (deleted === undefined) throw notFound()
     if (contract.reapsAtOnce) await this.#reap(token)
-    else reaper.watch(reapAt)
+    else reaper.planRound(reapAt)
     const message = contract.reapsAtOnce
-      ? 'Removed: nothing of it is left.'
-      : 'Queued: it will be removed within 5 minutes.'
+      ? 'Removed, with all of its data.'
+      : 'Queued: the resource will be removed within 5 minutes.'
     return { id: deleted.id, token, message }
   }
 
-  /** Makes the account the only owner, and applies `change` to the rest of the resource. */
-  async #take(token: string, { id }: Account, change: (resource: Resource) => Resource): Promise<Resource> {
+  /**
+   * Makes the account the owner of a resource, in one transaction with `change`.
+   *
+   * @returns the changed resource
+   */
+  async #setOwner(
+    token: string,
+    { id }: Account,
+    change: (resource: Resource) => Resource,
+  ): Promise<Resource> {
     const { store, clock } = this.#options
-    const taken = await store.alter(token, resource => {
+    const changed = await store.alter(token, resource => {
       if (resource === undefined) throw notFound()
       if (!isLive(resource, clock.now())) throw resourceExpired()
       if (resource.owner !== null && resource.owner !== id) throw notFound()
       return { ...change(resource), owner: id }
     })
-    if (taken === undefined) throw notFound()
-    return taken
+    if (changed === undefined) throw notFound()
+    return changed
   }
 
-  /** Removes the owner again, unless another claim by the same account has succeeded meanwhile. */
-  async #giveBack(token: string, { id }: Account): Promise<void> {
+  /** Undoes a claim. Does nothing if another claim by the same account has succeeded meanwhile. */
+  async #removeOwner(token: string, { id }: Account): Promise<void> {
     await this.#options.store.alter(token, resource =>
       resource?.owner === id && resource.tier !== 'paid' ? { ...resource, owner: null } : undefined,
     )
@@ -137,15 +159,22 @@ export class Ownership {
     try {
       await this.#options.reaper.reap(token)
     } catch (error) {
-      this.#options.log.error('a deleted resource could not be removed', error)
+      this.#options.log.error(
+        'the content of a deleted resource could not be removed; the reaper tries again',
+        error,
+      )
       throw internalError(
-        'it is deleted, but what it held could not be removed yet: that is tried again by itself',
+        'the resource is deleted, but its data could not be removed yet: the service tries ' +
+          'again, so there is nothing to do',
       )
     }
   }
 }
 
-/** The spellings that the service accepts: with or without dashes, in braces, as a URN, in either case. */
+/**
+ * The spellings of a UUID that the real service accepts: with dashes (also
+ * as a URN), in braces, or without dashes. Upper and lower case are equal.
+ */
 const SPELLINGS = [
   /^(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i,
   /^\{([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}$/i,

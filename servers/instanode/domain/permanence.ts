@@ -7,7 +7,10 @@ import { databaseName, type Resource, type Tier } from './model.js'
 import type { Reaper } from './reaper.js'
 import { internalError } from './refusals.js'
 
-/** Milliseconds that a permanent resource has left when its plan ends: 168 hours, as in the service. */
+/**
+ * Milliseconds for which a permanent resource lives on after
+ * the paid plan has ended: 168 hours, as in the real service.
+ */
 export const GRACE_MS = 168 * 60 * 60_000
 
 export interface PermanenceOptions {
@@ -18,7 +21,7 @@ export interface PermanenceOptions {
   log: Log
 }
 
-/** Makes resources permanent for a paid plan, and ends that. */
+/** Makes resources permanent when their account is paid, and gives them an expiry when the paid plan ends. */
 export class Permanence {
   readonly #options: PermanenceOptions
 
@@ -27,42 +30,52 @@ export class Permanence {
   }
 
   /**
-   * Raises a database's limits to those of the paid tier, if the contract does so. This may take a while, so
-   * the caller must hold no lock.
+   * Raises the limits of a database to those of the paid tier, if the contract does so. The call is slow, so
+   * the caller must not be in a transaction of the store.
    *
-   * @throws ServiceRefusal 500 if the limits could not be raised
+   * @throws ServiceRefusal 500 if the limits cannot be raised
    */
-  async raise(resource: Resource): Promise<void> {
+  async raiseLimits(resource: Resource): Promise<void> {
     try {
-      await this.#limit(resource, 'paid')
+      await this.#setLimits(resource, 'paid')
     } catch (error) {
-      this.#options.log.error('the limits of a database could not be raised', error)
-      throw internalError('its limits could not be raised, so nothing is changed: try again', 500)
+      this.#options.log.error(
+        `the limits of the database ${databaseName(resource.token)} could not be raised`,
+        error,
+      )
+      throw internalError(
+        'the limits of the database could not be raised, and nothing has changed: try again',
+        500,
+      )
     }
   }
 
-  /** Returns the resource in the paid tier and permanent. Write it after its limits are raised. */
-  granted(resource: Resource): Resource {
+  /** Returns a permanent resource in the paid tier. The caller stores it after {@link raiseLimits}. */
+  permanent(resource: Resource): Resource {
     return { ...resource, tier: 'paid', expiresAt: null, reapAt: null }
   }
 
-  /** Undoes {@link raise}. */
-  async revoke(resource: Resource): Promise<void> {
-    await this.#limit({ ...resource, tier: 'paid' }, resource.tier)
+  /**
+   * Lowers the limits of a database to those of its tier. Undoes {@link raiseLimits}.
+   *
+   * @param resource as it was before
+   */
+  async restoreLimits(resource: Resource): Promise<void> {
+    await this.#setLimits({ ...resource, tier: 'paid' }, resource.tier)
   }
 
   /**
-   * Returns the resource after the end of the paid plan. It keeps its tier for another 168 hours. A resource
-   * with an expiry keeps it.
+   * Returns a resource after the end of the paid plan. A permanent resource keeps its tier and expires after
+   * 168 hours. Any other resource is unchanged.
    */
-  ending(resource: Resource): Resource {
+  withGrace(resource: Resource): Resource {
     if (resource.expiresAt !== null) return resource
     const { clock, reaper } = this.#options
     const expiresAt = clock.now() + GRACE_MS
     return { ...resource, expiresAt, reapAt: reaper.dueAt(expiresAt) }
   }
 
-  async #limit({ type, tier, token }: Resource, to: Tier): Promise<void> {
+  async #setLimits({ type, tier, token }: Resource, to: Tier): Promise<void> {
     const { databases, contract } = this.#options
     if (type !== 'postgres' || tier === to || !contract.raisesPaidLimits) return
     await databases.setLimits(databaseName(token), databaseLimits(to, contract))

@@ -23,16 +23,19 @@ import {
   startUrl,
 } from './model.js'
 import type { Reaper } from './reaper.js'
-import { internalError, nameRefused, provisionFailed, rateLimited, unauthorized } from './refusals.js'
+import { internalError, invalidName, provisionFailed, rateLimited, unauthorized } from './refusals.js'
 import type { InstanodeStore } from './store.js'
 
-/** Bits that identify a customer's network: /24 of IPv4, /48 of IPv6. */
-const PREFIX = { ipv4: 24, ipv6: 48 } as const
+/** Number of leading address bits that identify a network for the daily cap, as in the real service. */
+const PREFIX_BITS = { ipv4: 24, ipv6: 48 } as const
 
 const NOUNS = { postgres: 'database', webhook: 'webhook receiver' } as const
 
-/** Counted in UTF-8. The tool's schema counts characters, so 33 two-byte letters pass it and fail here. */
-const MAX_BYTES = 64
+/**
+ * Longest name of a resource, in bytes of UTF-8. The schema of the tools counts characters, so 33 letters of
+ * two bytes pass the schema and are refused here.
+ */
+const MAX_NAME_BYTES = 64
 
 export interface ProvisioningOptions {
   store: InstanodeStore
@@ -43,19 +46,19 @@ export interface ProvisioningOptions {
   ids: IdSource
   contract: Contract
   log: Log
-  /** Returns the URL that accepts deliveries for a receiver. */
+  /** Returns the receive URL of a receiver on this server. */
   receiveUrl(token: string): string
   /** Returns the current URL of a resource. */
   urlOf(resource: Resource): string
 }
 
-/** The fields of a resource that are known before it is created. */
+/** The fields of a resource that are known before its database exists. */
 type Draft = Pick<Resource, 'id' | 'token' | 'type' | 'name' | 'tier' | 'owner' | 'subnet'>
 
 export interface CreateOptions {
-  /** A new, unused token. Default: drawn from the ids. */
+  /** A token that no resource has. Default: a new token from the id source. */
   token?: string
-  /** Aborted when the caller has left. Ends the creation of a database. */
+  /** Aborted when the caller has disconnected. The creation of a database then ends. */
   signal?: AbortSignal | undefined
 }
 
@@ -68,11 +71,12 @@ export class Provisioning {
   }
 
   /**
-   * Checks the name, the caller and the daily cap, in this order. Then creates and stores the resource.
+   * Creates a resource. Checks the name, the caller and the daily cap first, in this order.
    *
-   * @throws ServiceRefusal 400 for the name, 401 for a bearer that proves nothing, 429 for the cap, 503 if it
-   *   cannot
-   *   be created
+   * @returns the new resource. Beyond the daily cap under the
+   *   observed contract: the newest resource of the subnet.
+   * @throws ServiceRefusal 400 for an invalid name, 401 for an invalid bearer token, 429 beyond the daily
+   *   cap, 503 if the resource cannot be created
    */
   async create(
     type: ResourceType,
@@ -97,15 +101,24 @@ export class Provisioning {
     }
     const url =
       type === 'postgres' ? await this.#makeDatabase(draft, signal) : this.#options.receiveUrl(draft.token)
-    return this.#provisioned(await this.#keep(draft, url, generation))
+    return this.#resultOf(await this.#storeResource(draft, url, generation))
   }
 
-  /** Counts an anonymous provision whose resource is gone. @throws ServiceRefusal 429 beyond the daily cap */
-  async spend(address: string): Promise<void> {
+  /**
+   * Counts one creation against the daily cap without a resource, for a world that starts near the cap.
+   *
+   * @throws ServiceRefusal 429 beyond the daily cap
+   */
+  async countSpent(address: string): Promise<void> {
     if (!(await this.#underCap(subnetOf(address)))) throw rateLimited()
   }
 
-  /** Returns the account that becomes the owner. Its caller is not subject to the cap. */
+  /**
+   * Returns the account that will own the resource. The daily cap does not apply to its caller.
+   *
+   * @returns undefined if the resource will have no owner
+   * @throws ServiceRefusal 401 for an invalid bearer token, if the contract refuses it
+   */
   async #account(bearer: string | undefined): Promise<Account | undefined> {
     const { accounts, contract } = this.#options
     if (bearer === undefined) return undefined
@@ -114,7 +127,12 @@ export class Provisioning {
     return account?.plan === 'paid' || contract.linksFreeAccounts ? account : undefined
   }
 
-  /** Counts before the creation, because the service also counts creations that fail. */
+  /**
+   * Counts one creation against the daily cap. It is counted before the
+   * creation, because the real service also counts creations that fail.
+   *
+   * @returns false if the cap is reached
+   */
   #underCap(subnet: string): Promise<boolean> {
     const day = new Date(this.#options.clock.now()).toISOString().slice(0, 'yyyy-mm-dd'.length)
     return this.#options.store.countProvision(subnet, day, DAILY_CAP)
@@ -123,8 +141,8 @@ export class Provisioning {
   async #overCap(subnet: string, type: ResourceType): Promise<Provisioned<TierLimits>> {
     const { store, clock, contract } = this.#options
     if (!contract.returnsExistingOverCap) throw rateLimited()
-    const made = await store.madeFrom(subnet, type)
-    const newest = made.find(resource => isLive(resource, clock.now()))
+    const candidates = await store.madeFrom(subnet, type)
+    const newest = candidates.find(resource => isLive(resource, clock.now()))
     if (newest === undefined) throw rateLimited()
     return {
       id: newest.id,
@@ -145,12 +163,13 @@ export class Provisioning {
     try {
       return (await databases.provision({ ...databaseIdentity(token, ids), limits }, signal)).url
     } catch (error) {
-      if (signal?.aborted !== true) log.error('a database could not be created', error)
+      if (signal?.aborted !== true)
+        log.error(`the database ${databaseName(token)} could not be created`, error)
       throw provisionFailed()
     }
   }
 
-  async #keep(draft: Draft, url: string, generation: number): Promise<Resource> {
+  async #storeResource(draft: Draft, url: string, generation: number): Promise<Resource> {
     const { store, reaper, clock, log } = this.#options
     const createdAt = clock.now()
     const expiresAt = draft.tier === 'paid' ? null : createdAt + LIFETIME.ms
@@ -173,24 +192,26 @@ export class Provisioning {
     try {
       await store.insert(resource, generation)
     } catch (error) {
-      log.error('a resource could not be kept', error)
-      // A resource that may have been stored must keep its database.
-      if (draft.type === 'postgres' && !isUnsure(error)) await this.#dropUnkept(draft)
+      log.error('a new resource could not be stored', error)
+      // If the outcome is unsure, the resource may be in the store, so its database must stay.
+      if (draft.type === 'postgres' && !isUnsure(error)) await this.#dropDatabase(draft)
       if (isUnavailable(error)) throw error
-      throw internalError('the resource could not be recorded and nothing is left of it: try again')
+      throw internalError('the resource could not be stored, and nothing of it is left: try again')
     }
-    reaper.watch(nextVisit(resource))
+    reaper.planRound(nextVisit(resource))
     return resource
   }
 
-  async #dropUnkept({ token }: Draft): Promise<void> {
+  async #dropDatabase({ token }: Draft): Promise<void> {
     const { databases, log } = this.#options
     await databases
       .drop(databaseName(token))
-      .catch(error => log.error('a database without a resource could not be dropped', error))
+      .catch(error =>
+        log.error(`the database ${databaseName(token)} has no resource and could not be dropped`, error),
+      )
   }
 
-  #provisioned(resource: Resource): Provisioned<TierLimits> {
+  #resultOf(resource: Resource): Provisioned<TierLimits> {
     return {
       id: resource.id,
       token: resource.token,
@@ -206,50 +227,62 @@ export class Provisioning {
 }
 
 /**
- * Returns the name of a resource as it is stored: trimmed, with unpaired surrogates replaced. It may have any
- * characters except control characters.
+ * Returns the name of a resource in the form in which it is stored: trimmed, with each unpaired surrogate
+ * replaced by U+FFFD. All characters except control characters are allowed.
  *
  * @throws ServiceRefusal 400 `name_required` for every invalid name
  */
 export function readResourceName(text: string): string {
   const bytes = Buffer.from(trimSpace(text), 'utf8')
-  if (bytes.length === 0) throw nameRefused('name is required: give 1 to 64 bytes of text')
-  if (bytes.length > MAX_BYTES) {
-    throw nameRefused(`name must be ${MAX_BYTES} or fewer bytes of UTF-8: this one has ${bytes.length}`)
+  if (bytes.length === 0) throw invalidName('name is required: use 1 to 64 bytes of text')
+  if (bytes.length > MAX_NAME_BYTES) {
+    throw invalidName(
+      `name must be ${MAX_NAME_BYTES} or fewer bytes of UTF-8: this name has ${bytes.length} bytes`,
+    )
   }
   if (bytes.some(byte => byte < 0x20 || byte === 0x7f)) {
-    throw nameRefused('name must not contain control characters (below U+0020, or U+007F)')
+    throw invalidName('name must not contain control characters: remove those below U+0020, and U+007F')
   }
   return bytes.toString('utf8')
 }
 
-/** Returns the service's note on a new resource: its lifetime and how to extend it. */
+/**
+ * Returns the note of the service on a new resource. The note
+ * says how long the resource lives and how to keep it longer.
+ */
 function creationNote({ tier, owner, type, token }: Resource): string {
   const noun = NOUNS[type]
   if (tier === 'paid') return `Permanent ${noun} (Developer tier). Manage it at ${dashboardUrl()}`
   if (owner !== null && type === 'postgres') {
     return `This ${noun} lives for 24 hours. Upgrade to keep it: ${pricingUrl()}`
   }
-  return `Works right now, for 24 hours. Keep it forever, with a free 14-day trial: ${startUrl(token)}`
+  return (
+    `This ${noun} works for 24 hours. Keep it forever with an account and a free 14-day ` +
+    `trial: ${startUrl(token)}`
+  )
 }
 
-/** Returns the note on an existing resource, which is returned when the daily cap is used up. */
+/** Returns the note of the service on an existing resource that it returns when the daily cap is reached. */
 function existingNote({ type, token }: Resource): string {
   const link = type === 'postgres' ? startUrl(token) : startUrl()
-  return `Returning your existing ${NOUNS[type]}: the day's cap is used up. More with an account: ${link}`
+  return (
+    `Returning your existing ${NOUNS[type]}, because the daily cap is reached. Create ` +
+    `more with an account: ${link}`
+  )
 }
 
 /**
- * Returns the network that the daily cap counts, such as `203.0.113.0/24`. An IPv4 address and its IPv6
- * spelling are one network. A text that is not an address is its own network.
+ * Returns the network of an address, such as `203.0.113.0/24`. The daily cap
+ * counts by network. An IPv4 address in its IPv6 spelling has the network of
+ * the IPv4 address. A text that is not an address is returned unchanged.
  *
- * @param address from the socket or from a proxy in front
+ * @param address from the socket, or from a header of a proxy
  */
 export function subnetOf(address: string): string {
-  // Without this check ipaddr would accept "1" as an address.
+  // ipaddr.js accepts "1" as an address, so node:net checks the form first.
   if (isIP(address) === 0) return address
   const parsed = ipaddr.process(address)
-  const prefix = PREFIX[parsed.kind()]
+  const prefix = PREFIX_BITS[parsed.kind()]
   const bytes = parsed.toByteArray().map((byte, at) => (at < prefix / 8 ? byte : 0))
   return `${ipaddr.fromByteArray(bytes)}/${prefix}`
 }

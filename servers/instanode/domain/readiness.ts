@@ -4,21 +4,23 @@ import type { Log } from '../../../shared/util/log.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { InstanodeStore } from './store.js'
 
-/** Milliseconds that the service allows each of its parts. */
+/** Milliseconds in which each part must answer, as in the real service. */
 const PROBE_MS = 500
 
-/** A token that no resource has. The look-up reaches the store and finds nothing. */
-const NOBODYS = '00000000-0000-0000-0000-000000000000'
+/** A token that no resource has. Looking it up proves that the store answers. */
+const UNUSED_TOKEN = '00000000-0000-0000-0000-000000000000'
 
 export interface ReadinessOptions {
   store: InstanodeStore
   databases: DatabaseProvider
-  /** The machine's time, by which a part that does not answer times out. */
+  /** Machine time, because a manual clock must not stop the time-out of a probe. */
   machine: Clock
   log: Log
 }
 
-/** The parts that the service depends on, under the service's own names. */
+/**
+ * The results for the databases, the store and the log of deliveries. The keys are those of the real service.
+ */
 export interface ReadinessChecks {
   customer_db: Check
   platform_db: Check
@@ -28,8 +30,8 @@ export interface ReadinessChecks {
 export type Check = 'ok' | 'ping_failed'
 
 /**
- * Checks whether the service could do its work now. A database that is not started yet is ready, because it
- * starts when needed.
+ * Checks that the databases, the store and the log of deliveries answer. An embedded engine that has not
+ * started counts as ready, because it starts when it is needed.
  */
 export class Readiness {
   readonly #options: ReadinessOptions
@@ -38,30 +40,30 @@ export class Readiness {
     this.#options = options
   }
 
-  /** Checks all parts at once. */
+  /** Probes all parts at once, for `/readyz` of the service. */
   async check(): Promise<ReadinessChecks> {
     const { platform_db, customer_db, redis } = await this.reasons()
     return { customer_db: check(customer_db), platform_db: check(platform_db), redis: check(redis) }
   }
 
-  /** Checks all parts at once. Gives `ok` or the reason for each. */
+  /** Probes all parts at once, for the operator. @returns `ok` or the error message for each part */
   async reasons(): Promise<Record<keyof ReadinessChecks, string>> {
     const { store, databases } = this.#options
     const [platform_db, customer_db, redis] = await Promise.all([
-      this.#probe('the store', () => store.find(NOBODYS)),
-      this.#probe('the source of databases', () => databases.ready()),
-      this.#probe('the log of deliveries', () => store.deliveries(NOBODYS)),
+      this.#probe('the store', () => store.find(UNUSED_TOKEN)),
+      this.#probe('the database provider', () => databases.ready()),
+      this.#probe('the log of deliveries', () => store.deliveries(UNUSED_TOKEN)),
     ])
     return { customer_db, platform_db, redis }
   }
 
-  async #probe(what: string, ask: () => Promise<unknown>): Promise<string> {
+  async #probe(what: string, probe: () => Promise<unknown>): Promise<string> {
     const { machine, log } = this.#options
     try {
-      await withinLimit({ machine, ms: PROBE_MS, what: `asking ${what}` }, ask)
+      await withinLimit({ machine, ms: PROBE_MS, what: `asking ${what}` }, probe)
       return 'ok'
     } catch (error) {
-      log.warn(`${what} did not answer that it is ready`, error)
+      log.warn(`${what} is not ready`, error)
       return error instanceof Error ? error.message : String(error)
     }
   }

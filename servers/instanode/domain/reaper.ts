@@ -7,7 +7,7 @@ import { storageBytesOf } from '../limits.js'
 import { databaseName, type Resource } from './model.js'
 import type { InstanodeStore } from './store.js'
 
-/** Milliseconds between two rounds of the service's own reaper, under the observed contract. */
+/** Milliseconds between two rounds of the real service's reaper. The observed contract uses them. */
 const TICK_MS = 5 * 60_000
 
 /** Milliseconds before a failed drop is tried again. */
@@ -19,31 +19,35 @@ export interface ReaperOptions {
   clock: Clock
   contract: Contract
   log: Log
-  /** A round holds the shared lock, as any other work does. */
+  /** The lock of the service. A round takes it as shared, so that no reset happens during a round. */
   lock: RwLock
-  /** Start of the observed contract's ticks, in milliseconds since the epoch. */
+  /** Instant from which the ticks of the observed contract are counted, in milliseconds since the epoch. */
   ticksFrom: number
 }
 
 /**
- * Removes expired resources: drops the database, or empties the receiver's log. Under the observed contract
- * it also checks the sizes of databases, and locks out the owner of one that is too large.
+ * Removes expired and deleted resources: drops the database, or empties the
+ * log of the receiver. Under the observed contract, the reaper also checks the
+ * sizes of databases and locks out the owner of a database that is too large.
  *
- * A resource's `reapAt` decides whether it is live, before and after the reaper's visit. The reaper only
- * cleans up. `measureAt` is the next check of its size. The reaper asks the clock for one wake-up, the
- * earliest.
+ * A resource stops being live at its `reapAt`, even if the reaper comes later. So a
+ * late round delays the clean-up and nothing else. The reaper asks the clock for
+ * one wake-up at a time, for the earliest `reapAt` or `measureAt` of all resources.
  */
 export class Reaper {
   readonly #options: ReaperOptions
   readonly #rounds = new Set<Promise<void>>()
-  #next: { instant: number; wakeup: Wakeup } | undefined
+  #planned: { instant: number; wakeup: Wakeup } | undefined
   #stopped = false
 
   constructor(options: ReaperOptions) {
     this.#options = options
   }
 
-  /** Returns the instant at which a resource that expires at `instant` is removed. */
+  /**
+   * Returns the instant at which a resource that expires at
+   * `instant` is removed. Both in milliseconds since the epoch.
+   */
   dueAt(instant: number): number {
     if (this.#options.contract.reapsAtOnce) return instant
     return this.#tickFrom(instant)
@@ -56,43 +60,43 @@ export class Reaper {
     return ticksFrom + ticks * TICK_MS
   }
 
-  /** Returns the instant of a database's next size check. Null: never. */
+  /** Returns the instant of the next size check of a database. Null: the contract has no size checks. */
   nextMeasure(): number | null {
     const { contract, clock } = this.#options
     return contract.locksOverQuota ? this.#tickFrom(clock.now() + 1) : null
   }
 
-  /** Plans a round at `instant` or earlier. Null: no round is needed. */
-  watch(instant: number | null): void {
+  /** Plans a round at `instant`, unless an earlier round is planned. Null: plans nothing. */
+  planRound(instant: number | null): void {
     if (instant === null || this.#stopped) return
-    if (this.#next !== undefined && this.#next.instant <= instant) return
-    this.#next?.wakeup.cancel()
-    this.#next = { instant, wakeup: this.#options.clock.wakeAt(instant, () => this.#comeRound()) }
+    if (this.#planned !== undefined && this.#planned.instant <= instant) return
+    this.#planned?.wakeup.cancel()
+    this.#planned = { instant, wakeup: this.#options.clock.wakeAt(instant, () => this.#startRound()) }
   }
 
-  /** Plans a round for the resources in the store. */
-  async resume(): Promise<void> {
-    this.watch((await this.#options.store.nextDue()) ?? null)
+  /** Plans a round at the earliest instant at which a resource in the store is due. */
+  async planNextRound(): Promise<void> {
+    this.planRound((await this.#options.store.nextDue()) ?? null)
   }
 
   /**
-   * Removes one resource if it is due. Of several concurrent calls one does the work.
+   * Removes one resource if it is due. If several calls for one resource overlap, one of them does the work.
    *
-   * @throws the error of the database provider. The removal is tried again later.
+   * @throws the error of the database provider. A later round tries the removal again.
    */
   async reap(token: string): Promise<void> {
     const { store, clock } = this.#options
-    const taken = await store.alter(token, resource => {
+    const due = await store.alter(token, resource => {
       const now = clock.now()
       if (resource === undefined || resource.reapAt === null || resource.reapAt > now) return undefined
       const status = resource.status === 'active' ? 'expired' : resource.status
       return { ...resource, status, reapAt: now + RETRY_MS, measureAt: null }
     })
-    if (taken === undefined) return
+    if (due === undefined) return
     try {
-      await this.#clear(taken)
+      await this.#removeContent(due)
     } catch (error) {
-      this.watch(taken.reapAt)
+      this.planRound(due.reapAt)
       throw error
     }
     await store.alter(
@@ -106,22 +110,22 @@ export class Reaper {
     )
   }
 
-  /** Replaces the planned round by one for the resources in the store. */
-  async rearm(): Promise<void> {
-    this.#next?.wakeup.cancel()
-    this.#next = undefined
-    await this.resume()
+  /** Cancels the planned round and plans one for the resources that are now in the store. */
+  async replan(): Promise<void> {
+    this.#planned?.wakeup.cancel()
+    this.#planned = undefined
+    await this.planNextRound()
   }
 
-  /** Starts no more rounds. Resolves when the current round has ended. */
+  /** Stops the reaper. Resolves when the current round has ended. */
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#next?.wakeup.cancel()
+    this.#planned?.wakeup.cancel()
     await Promise.allSettled(this.#rounds)
   }
 
-  #comeRound(): Promise<void> {
-    this.#next = undefined
+  #startRound(): Promise<void> {
+    this.#planned = undefined
     const round = this.#options.lock.shared(() => this.#reapDue()).finally(() => this.#rounds.delete(round))
     this.#rounds.add(round)
     return round
@@ -133,32 +137,42 @@ export class Reaper {
     await Promise.all(
       due.map(token =>
         this.reap(token)
-          .catch(error => log.error('an expired resource could not be removed', error))
-          .then(() => this.#measure(token)),
+          .catch(error =>
+            log.error(
+              'an expired or deleted resource could not be removed; it is tried again in ' +
+                `${RETRY_MS / 1000} s`,
+              error,
+            ),
+          )
+          .then(() => this.#checkSize(token)),
       ),
     )
-    await this.resume()
+    await this.planNextRound()
   }
 
   /**
-   * Checks a database's size if the check is due. Of several concurrent calls one does the work. A failed
-   * check is repeated at the next tick.
+   * Checks the size of a database if a check is due, and locks out the owner of
+   * a database that is too large. If several calls for one database overlap,
+   * one of them does the work. A failed check is repeated at the next tick.
    */
-  async #measure(token: string): Promise<void> {
+  async #checkSize(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options
     const name = databaseName(token)
-    const taken = await store.alter(token, resource => {
+    const due = await store.alter(token, resource => {
       if (resource === undefined || resource.measureAt === null || resource.measureAt > clock.now())
         return undefined
       return { ...resource, measureAt: this.nextMeasure() }
     })
-    if (taken === undefined) return
+    if (due === undefined) return
     try {
       const { sizeBytes } = await databases.stats(name)
-      if (sizeBytes <= storageBytesOf(taken.tier, contract)) return
+      if (sizeBytes <= storageBytesOf(due.tier, contract)) return
       await databases.block(name)
     } catch (error) {
-      return log.error('a database could not be held to its quota', error)
+      return log.error(
+        `the size of the database ${name} could not be checked; the next tick tries again`,
+        error,
+      )
     }
     await store.alter(token, resource =>
       resource?.status === 'active'
@@ -167,7 +181,7 @@ export class Reaper {
     )
   }
 
-  async #clear({ type, token }: Resource): Promise<void> {
+  async #removeContent({ type, token }: Resource): Promise<void> {
     if (type === 'postgres') await this.#options.databases.drop(databaseName(token))
     else await this.#options.store.forgetDeliveries(token)
   }

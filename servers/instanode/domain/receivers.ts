@@ -17,12 +17,15 @@ export interface ReceiversOptions {
   lock: RwLock
 }
 
-/** The state of a receiver: `unknown` if the token has none, `inactive` if it accepts no more deliveries. */
+/**
+ * The state of a receiver: `unknown` if no receiver has the
+ * token, `inactive` if the receiver accepts no more deliveries.
+ */
 export type ReceiverState = 'active' | 'inactive' | 'unknown'
 
 export type DeliveryListener = (token: string, delivery: Delivery) => void
 
-/** Webhook receivers. They store the requests sent to them and return them. */
+/** Stores the deliveries to webhook receivers, and passes them to listeners. */
 export class Receivers {
   readonly #options: ReceiversOptions
   readonly #listeners = new Set<DeliveryListener>()
@@ -37,12 +40,19 @@ export class Receivers {
     return isLive(receiver, this.#options.clock.now()) ? 'active' : 'inactive'
   }
 
-  /** Stores a delivery if the receiver accepts it. @returns its id, or undefined if it was not accepted */
-  take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
-    return this.#options.lock.shared(() => this.#take(token, request))
+  /**
+   * Stores a delivery if the receiver is active.
+   *
+   * @returns the id of the delivery, or undefined if the receiver is unknown or inactive
+   */
+  storeDelivery(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
+    return this.#options.lock.shared(() => this.#storeDelivery(token, request))
   }
 
-  async #take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
+  async #storeDelivery(
+    token: string,
+    request: Omit<Delivery, 'id' | 'receivedAt'>,
+  ): Promise<string | undefined> {
     const { store, clock, ids, contract, log } = this.#options
     const [generation, receiver] = await Promise.all([store.generation(), this.#find(token)])
     const receivedAt = clock.now()
@@ -52,13 +62,14 @@ export class Receivers {
     try {
       if (!(await store.pushDelivery(token, delivery, keep, generation))) return undefined
     } catch (error) {
-      // While the store is unavailable the sender gets an error, because it may retry.
+      // While the store is unavailable, the sender gets an error, because the sender can retry later.
       if (isUnavailable(error)) throw error
-      // The sender cannot help it. The service, too, accepts deliveries that it then cannot store.
-      log.error('a delivery was taken and could not be kept', error)
+      // No retry helps against another error. The real service
+      // also answers 200 for a delivery that it cannot store.
+      log.error('a delivery was answered with 200 and could not be stored', error)
       return delivery.id
     }
-    this.#tell(token, delivery)
+    this.#notifyListeners(token, delivery)
     return delivery.id
   }
 
@@ -68,11 +79,11 @@ export class Receivers {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Passes a delivery of another replica on to the listeners. */
-  async heardOf(token: string, id: string): Promise<void> {
+  /** Reads a delivery that another replica has stored, and passes it to the listeners. */
+  async deliveredElsewhere(token: string, id: string): Promise<void> {
     if (this.#listeners.size === 0) return
     const delivery = await this.#options.store.delivery(token, id)
-    if (delivery !== undefined) this.#tell(token, delivery)
+    if (delivery !== undefined) this.#notifyListeners(token, delivery)
   }
 
   async #find(token: string): Promise<Resource | undefined> {
@@ -80,12 +91,12 @@ export class Receivers {
     return resource?.type === 'webhook' ? resource : undefined
   }
 
-  #tell(token: string, delivery: Delivery): void {
+  #notifyListeners(token: string, delivery: Delivery): void {
     for (const listener of this.#listeners) {
       try {
         listener(token, delivery)
       } catch (error) {
-        this.#options.log.warn('a listener for deliveries failed', error)
+        this.#options.log.warn('a listener for deliveries has thrown an error', error)
       }
     }
   }

@@ -2,13 +2,13 @@ import { Refusal } from '../../../shared/errors.js'
 import { DAILY_CAP } from '../limits.js'
 import { pricingUrl, startUrl } from './model.js'
 
-/** A refusal by the service: the status, code and message of its HTTP API. Its tools quote them. */
+/** A refusal by the service, with the status, code and message of its HTTP API. The MCP tools quote them. */
 export class ServiceRefusal extends Refusal {
   override readonly name = 'ServiceRefusal'
 
   /**
-   * @param status HTTP
-   * @param upgradeUrl page on which the caller could buy the refused feature
+   * @param status HTTP status. 0: the service could not be reached.
+   * @param upgradeUrl the page on which the caller can buy the refused feature
    */
   constructor(
     readonly status: number,
@@ -20,51 +20,61 @@ export class ServiceRefusal extends Refusal {
   }
 }
 
-/** The answer for missing, malformed, expired and forged credentials alike. */
+/**
+ * Returns the refusal of a missing, malformed, expired or forged
+ * account token. The service has one answer for all four.
+ */
 export function unauthorized(): ServiceRefusal {
   return new ServiceRefusal(
     401,
     'unauthorized',
-    'this needs an account: send a valid token as Authorization: Bearer TOKEN',
+    'this request needs an account: send a valid account token as Authorization: Bearer TOKEN',
   )
 }
 
-export function nameRefused(why: string): ServiceRefusal {
+export function invalidName(why: string): ServiceRefusal {
   return new ServiceRefusal(400, 'name_required', why)
 }
 
 export function invalidToken(text: string): ServiceRefusal {
-  const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text
+  const quoted = text.length > 60 ? `${text.slice(0, 60)}…` : text
   return new ServiceRefusal(
     400,
     'invalid_token',
-    `${JSON.stringify(shown)} is not a resource token: that is a UUID`,
+    `${JSON.stringify(quoted)} is not a resource token: use the UUID that the creation returned`,
   )
 }
 
 /**
- * The answer for unknown and foreign resources alike, so that it does not reveal which exist. It leaves out
- * the token, which is a secret.
+ * Returns the refusal of a resource that is unknown or that another account owns. One answer for both does
+ * not reveal which tokens exist. The message leaves out the token, which is a secret.
  */
 export function notFound(): ServiceRefusal {
   return new ServiceRefusal(
     404,
     'not_found',
-    'no such resource on this account: list_resources shows what there is',
+    'this account has no such resource: list_resources shows its resources',
   )
 }
 
-/** The answer to a caller without an account, which has no list of resources. */
-export function unknownToken(): ServiceRefusal {
+/**
+ * Returns the refusal of an unknown token, for a caller
+ * without an account. Such a caller has no list of resources.
+ */
+export function noSuchResource(): ServiceRefusal {
   return new ServiceRefusal(
     404,
     'not_found',
-    'no such resource: compare the token with the one it was made with',
+    'there is no resource with this token: compare it with the token that the creation returned',
   )
 }
 
 export function missingToken(): ServiceRefusal {
-  return new ServiceRefusal(400, 'missing_token', 'which resource? give its token: ?token=UUID')
+  return new ServiceRefusal(
+    400,
+    'missing_token',
+    'the token of the resource is missing: add ?token=UUID to the URL',
+  )
 }
 
 export function resourceExpired(): ServiceRefusal {
@@ -79,7 +89,8 @@ export function paidTierOnly(token: string): ServiceRefusal {
   return new ServiceRefusal(
     403,
     'paid_tier_only',
-    'only a paid account can delete; what a free account has goes by itself when its 24 hours are over',
+    'only a paid account can delete a resource: upgrade, or wait until the resource ' +
+      'expires 24 hours after its creation',
     pricingUrl(token),
   )
 }
@@ -88,7 +99,8 @@ export function rateLimited(): ServiceRefusal {
   return new ServiceRefusal(
     429,
     'rate_limited',
-    `this subnet has had its ${DAILY_CAP}/day of anonymous provisions; it gets new ones at UTC midnight, an account at ${startUrl()}`,
+    `this subnet has reached the cap of ${DAILY_CAP}/day for anonymous callers: wait ` +
+      `until UTC midnight, or create an account at ${startUrl()}`,
   )
 }
 
@@ -96,11 +108,16 @@ export function provisionFailed(): ServiceRefusal {
   return new ServiceRefusal(
     503,
     'provision_failed',
-    'the database could not be created and nothing is left of it: try again',
+    'the database could not be created, and nothing of it is left: try again',
   )
 }
 
-/** @param status 500 or 503, as the service answers in that case */
+/**
+ * Returns the refusal of a request that failed inside of the service.
+ *
+ * @param what the failure and the remedy
+ * @param status the status that the real service has in this case
+ */
 export function internalError(what: string, status: 500 | 503 = 503): ServiceRefusal {
   return new ServiceRefusal(status, 'internal_error', what)
 }

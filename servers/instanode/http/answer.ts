@@ -3,15 +3,17 @@ import type { Refusal } from '../../../shared/errors.js'
 import { sendBody } from '../../../shared/http/answers.js'
 import { goJson, goStructJson } from '../../../shared/util/go-json.js'
 
-/** The content type in the service's spelling. */
+/** The content type of JSON, in the spelling of the real service. */
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
 const TEXT_TYPE = 'text/plain; charset=utf-8'
 
-/** Seconds before a retry, while the store is unavailable. */
+/** Tells a client to try again after 1 s while the store is unavailable. */
 const RETRY_AFTER = { 'Retry-After': '1' }
 
-/** Sends JSON in the form of nearly every route: keys in alphabetical order, a line feed at the end. */
+/**
+ * Sends JSON as most routes of the real service do: keys in alphabetical order and a line feed at the end.
+ */
 export function sendGoJson(
   response: ServerResponse,
   status: number,
@@ -21,7 +23,7 @@ export function sendGoJson(
   sendEncoded(response, status, goJson(body), headers)
 }
 
-/** Sends text that is already JSON. */
+/** Sends a string that is already JSON, and adds the line feed. */
 export function sendEncoded(
   response: ServerResponse,
   status: number,
@@ -31,12 +33,15 @@ export function sendEncoded(
   sendBody(response, status, { 'Content-Type': JSON_TYPE, ...headers }, `${json}\n`)
 }
 
-/** Sends the one answer that is a list. Its fields keep their order, and the type has no charset. */
+/**
+ * Sends the list of resources as the real service does: the
+ * fields keep their order, and the content type has no charset.
+ */
 export function sendList(response: ServerResponse, items: readonly object[] | null): undefined {
   sendBody(response, 200, { 'Content-Type': 'application/json' }, `${goStructJson(items)}\n`)
 }
 
-/** Sends an error in the form of all routes except those of receivers. */
+/** Sends an error in the form of all routes except the receivers. */
 export function sendFailure(
   response: ServerResponse,
   status: number,
@@ -48,8 +53,9 @@ export function sendFailure(
 }
 
 /**
- * Answers that the store is unavailable and that the request may be repeated. @param body default: as {@link
- * sendFailure}
+ * Sends 503 with `Retry-After`, because the store is unavailable.
+ *
+ * @param body the body of the answer. Default: the body that {@link sendFailure} sends
  */
 export function sendUnavailable(
   response: ServerResponse,
@@ -59,7 +65,7 @@ export function sendUnavailable(
   sendGoJson(response, 503, body, RETRY_AFTER)
 }
 
-/** Sends a text, as the service does outside of its API. */
+/** Sends plain text, as Go's `http.Error` does. */
 export function sendPlainText(
   response: ServerResponse,
   status: number,
@@ -70,7 +76,7 @@ export function sendPlainText(
   sendBody(response, status, { ...type, ...headers }, `${text}\n`)
 }
 
-/** Sends an answer without a body. */
+/** Sends an answer with an empty body. */
 export function sendEmpty(
   response: ServerResponse,
   status: number,

@@ -4,26 +4,29 @@ import { isJsonText } from '../../../shared/util/is-json-text.js'
 /** U+FFFD in UTF-8. */
 const REPLACEMENT = Buffer.from('\u{fffd}')
 
-/** Go's decoder refuses deeper nesting. */
+/** Deepest nesting of objects and arrays that Go's JSON decoder accepts. */
 const MAX_DEPTH = 10_000
 
 const SPACE = /[ \t\r\n]*/y
 const LITERAL = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 
-/** One text field as Go's decoder reads it. */
+/** One string field of a JSON body, as Go's decoder reads it. */
 export interface Field {
-  /** Empty if the field is missing. */
+  /** The value of the field. Empty if the field is missing or null. */
   text: string
-  /** Whether the body could be decoded. Most routes of the service ignore this. */
+  /**
+   * True if the body is an object in which the field is a string,
+   * null or missing. Most routes of the service ignore a false.
+   */
   decoded: boolean
 }
 
 /**
- * Reads one text field of a JSON body as Go's decoder does. Capitals do not matter, and the last of several
- * fields counts. Null leaves the field empty, and the text after the first JSON value is ignored.
+ * Reads one string field of a JSON body as Go's decoder does. Upper and lower case of the field's name are
+ * equal. The last of several fields counts. Bytes after the first JSON value are ignored.
  */
 export function readField(body: Buffer, name: string): Field {
-  const text = goText(body)
+  const text = decodeLikeGo(body)
   const start = skip(SPACE, text, 0)
   const end = valueEnd(text, start)
   if (end === undefined || !isJsonText(text.slice(start, end))) return { text: '', decoded: false }
@@ -31,17 +34,17 @@ export function readField(body: Buffer, name: string): Field {
   if (text[start] !== '{') return { text: '', decoded: false }
   const field: Field = { text: '', decoded: true }
   // Unicode case folding, as in Go: a Kelvin sign is a k.
-  const wanted = new RegExp(`^${name}$`, 'iu')
+  const fieldName = new RegExp(`^${name}$`, 'iu')
   for (const { key, value } of members(text, start)) {
-    if (!wanted.test(key)) continue
-    const given: unknown = JSON.parse(value)
-    if (typeof given === 'string') field.text = given
-    else if (given !== null) field.decoded = false
+    if (!fieldName.test(key)) continue
+    const parsedValue: unknown = JSON.parse(value)
+    if (typeof parsedValue === 'string') field.text = parsedValue
+    else if (parsedValue !== null) field.decoded = false
   }
   return field
 }
 
-/** Yields the members of the object at `at`, which has been checked. */
+/** Yields the members of the JSON object at position `at`. The text must be valid JSON. */
 function* members(text: string, at: number): Generator<{ key: string; value: string }> {
   let from = skip(SPACE, text, at + 1)
   while (text[from] === '"') {
@@ -50,15 +53,15 @@ function* members(text: string, at: number): Generator<{ key: string; value: str
     const valueStart = skip(SPACE, text, skip(SPACE, text, keyEnd) + 1)
     const end = valueEnd(text, valueStart) ?? text.length
     yield { key, value: text.slice(valueStart, end) }
-    // The position after the comma or the last brace.
+    // This is the position after the comma or after the closing brace.
     from = skip(SPACE, text, skip(SPACE, text, end) + 1)
     if (text[skip(SPACE, text, end)] !== ',') return
   }
 }
 
 /**
- * Returns the end of the JSON value at `at`, judged by its brackets alone. Undefined if the value does not
- * end.
+ * Returns the position after the JSON value at `at`. Counts brackets and does not check the rest of the
+ * syntax. Undefined if the value has no end.
  */
 function valueEnd(text: string, at: number): number | undefined {
   if (text[at] === '"') return stringEnd(text, at)
@@ -80,7 +83,10 @@ function valueEnd(text: string, at: number): number | undefined {
   return undefined
 }
 
-/** Returns the end of the string at `at`. A pattern would overflow its stack on a long string. */
+/**
+ * Returns the position after the JSON string at `at`. A loop, because
+ * a regular expression would overflow its stack on a long string.
+ */
 function stringEnd(text: string, at: number): number | undefined {
   for (let from = at + 1; from < text.length; from++) {
     if (text[from] === '"') return from + 1
@@ -89,17 +95,20 @@ function stringEnd(text: string, at: number): number | undefined {
   return undefined
 }
 
-/** Returns the position after a match of the pattern at `at`, or `at` if there is no match. */
+/**
+ * Returns the position after the match of a sticky pattern
+ * at `at`, or `at` if the pattern does not match there.
+ */
 function skip(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at
   return pattern.test(text) ? pattern.lastIndex : at
 }
 
 /**
- * Decodes bytes as Go does: each byte that belongs to no character becomes a U+FFFD of its own. Node makes
- * one of several, so the length of a name could differ.
+ * Decodes UTF-8 as Go does: each invalid byte becomes one U+FFFD. Node.js replaces several invalid bytes by
+ * one U+FFFD, so a name could have another length.
  */
-export function goText(bytes: Buffer): string {
+export function decodeLikeGo(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString('utf8')
   const pieces: Buffer[] = []
   for (let at = 0; at < bytes.length; ) {
@@ -110,7 +119,7 @@ export function goText(bytes: Buffer): string {
   return Buffer.concat(pieces).toString('utf8')
 }
 
-/** Returns the number of bytes of the character at `at`. 0 if none begins there. */
+/** Returns the number of bytes of the UTF-8 character at `at`. 0 if no character begins there. */
 function characterSize(bytes: Buffer, at: number): number {
   for (let size = 1; size <= 4 && at + size <= bytes.length; size++) {
     if (isUtf8(bytes.subarray(at, at + size))) return size

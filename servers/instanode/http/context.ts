@@ -9,10 +9,13 @@ import type { Accounts } from '../domain/accounts.js'
 import type { LocalService } from '../domain/local-service.js'
 import type { Caller, InstanodeService } from '../service.js'
 
-/** The parts of the service that the routes use. */
+/** The objects that the routes of the HTTP API use. */
 export interface RestContext {
   local: LocalService
-  /** The service that callers reach: `local`, unless an attack puts another one in front of it. */
+  /**
+   * The service that callers reach. It is `local`, or the
+   * hostile service of an attack profile, which calls `local`.
+   */
   service: InstanodeService
   callers: CallerResolver
   contract: Contract
@@ -22,7 +25,7 @@ export interface RestContext {
 
 const SESSION = /(?:^|;)\s*session=([^;\s]+)/
 
-/** Identifies the caller of an HTTP request: by the cookie of a browser's session, or by the bearer. */
+/** Identifies the caller of an HTTP request by the session cookie of a browser, or by the bearer token. */
 export class CallerResolver {
   readonly #accounts: Accounts
 
@@ -30,7 +33,10 @@ export class CallerResolver {
     this.#accounts = accounts
   }
 
-  /** Returns the caller. Ignores a cookie that proves nothing, as the service does. */
+  /**
+   * Returns the caller of a request. A valid cookie comes before the
+   * bearer token. An invalid cookie is ignored, as in the real service.
+   */
   async of(request: Request): Promise<Caller> {
     const caller = callerOf(request)
     const cookie = sessionOf(request)
@@ -38,13 +44,16 @@ export class CallerResolver {
     return { ...caller, bearer: cookie }
   }
 
-  /** Returns the caller's name for the journal. Verifies a new token. */
+  /** Returns the caller's name for the journal. Verifies a token that was never verified. */
   nameOf(request: Request): string | Promise<string> {
     const { authorization, cookie } = request.headers
     return authorization === undefined && cookie === undefined ? 'anonymous' : this.#nameOf(request)
   }
 
-  /** While the store is unavailable no token can be verified. The request is journaled anyway. */
+  /**
+   * Returns the name of a caller with credentials. While the store is unavailable, new tokens stay
+   * `unverified`, so that the journal still has the request.
+   */
   async #nameOf(request: Request): Promise<string> {
     try {
       const { bearer } = await this.of(request)
@@ -57,7 +66,7 @@ export class CallerResolver {
   }
 }
 
-/** Returns the address of a request. The daily cap and the request limit count by it. */
+/** Returns the IP address of the caller. The daily cap and the request limit count by this address. */
 export function addressOf(request: Request): string {
   return callerOf(request).address
 }

@@ -15,20 +15,21 @@ import { receiveOperations } from './receive.js'
 import { accountOperations, provisionOperations, resourceOperations } from './resources.js'
 import * as schema from './schemas.js'
 
-/** The service's own pages. They may call the API with a session cookie from there. */
+/** The origin of the real service's web site. Its pages may call the API with a session cookie. */
 const SITE_ORIGIN = 'https://instanode.dev'
 
-const TRUSTED = [SITE_ORIGIN, 'http://localhost:5173', 'http://localhost:3000']
+/** The origins that the real service allows to send a session cookie. */
+const TRUSTED_ORIGINS = [SITE_ORIGIN, 'http://localhost:5173', 'http://localhost:3000']
 
 const ALLOWED_METHODS = 'POST, GET, OPTIONS, PUT, DELETE'
 const ALLOWED_HEADERS = 'Authorization, Content-Type, X-CSRF-Token, X-Requested-With'
 
-/** Sets the CORS headers of an answer. */
+/** Sets the CORS headers of an answer, as the real service does. */
 function setCorsHeaders({ headers: { origin } }: Request, response: Response): void {
   response.setHeader('Access-Control-Allow-Methods', ALLOWED_METHODS)
   response.setHeader('Access-Control-Allow-Headers', ALLOWED_HEADERS)
   if (origin === undefined) response.setHeader('Access-Control-Allow-Origin', '*')
-  else if (TRUSTED.includes(origin)) {
+  else if (TRUSTED_ORIGINS.includes(origin)) {
     response.setHeader('Access-Control-Allow-Origin', origin)
     response.setHeader('Access-Control-Allow-Credentials', 'true')
     response.setHeader('Vary', 'Origin')
@@ -37,21 +38,21 @@ function setCorsHeaders({ headers: { origin } }: Request, response: Response): v
 
 export interface RestOptions extends Pick<RestContext, 'local' | 'service' | 'contract'> {
   instance: Instance
-  /** Undefined: no limit. */
+  /** The limit of the requests of one address. Undefined: no limit. */
   requestLimit: RequestLimit | undefined
-  /** Counts the requests of each address, if they are limited. */
+  /** Counts the requests of each address. Undefined: no limit. */
   requests: TokenBuckets | undefined
-  /** `http://host:port` as clients reach it. */
+  /** The URL at which clients reach the server, `http://host:port`. */
   url: string
 }
 
-/** The service's own HTTP API. */
+/** Creates the HTTP API of the service. */
 export function createRest(options: RestOptions): HttpHandler {
   const { instance, local, service, contract, requestLimit, requests, url } = options
   const { name, stamp, journal, clock, log } = instance
   const callers = new CallerResolver(local.accounts)
   const context: RestContext = { local, service, callers, contract, clock, log }
-  const requestIdOf = requestIds(clock)
+  const requestIdOf = requestIdSource(clock)
   const operations: Operation[] = [
     ...receiveOperations(context),
     ...provisionOperations(context),
@@ -66,17 +67,17 @@ export function createRest(options: RestOptions): HttpHandler {
     stamp: stamp ? name : undefined,
     origins: [SITE_ORIGIN],
     bodyLimit: BODY_LIMIT,
-    rateLimit: limiter(requestLimit, requests),
+    rateLimit: rateLimiter(requestLimit, requests),
     setHeaders(request, response) {
       setCorsHeaders(request, response)
       response.setHeader('X-Request-ID', requestIdOf())
-      // The service reads no more of such a body.
+      // The real service closes the connection, because it does not read the rest of the body.
       if (request.bodyTooLarge) response.setHeader('Connection', 'close')
     },
     callerOf: request => callers.nameOf(request),
     send: (response, value) => sendGoJson(response, response.statusCode, value),
     reject(error, request, response, next) {
-      // The router could not decode a parameter of the path.
+      // The router throws a URIError for a path that it cannot decode.
       if (error instanceof URIError) notFound(request, response, next)
       else if (error instanceof ServiceRefusal) {
         const { status, code, message, upgradeUrl } = error
@@ -92,7 +93,7 @@ export function createRest(options: RestOptions): HttpHandler {
       } else if (isUnavailable(error)) sendUnavailable(response, error)
       else {
         log.error(`${request.method} ${request.path} failed`, error)
-        const message = 'the request could not be carried out; the log of the server has it'
+        const message = 'the server could not answer the request: look for the error in the log of the server'
         sendFailure(response, 500, 'internal_error', message)
       }
     },
@@ -101,10 +102,10 @@ export function createRest(options: RestOptions): HttpHandler {
 }
 
 /**
- * Returns a function that returns request ids. An id is the service's clock in nanoseconds. Its text is made
- * once a millisecond.
+ * Creates a source of request ids. An id is the time of the clock in nanoseconds, as in the real service. The
+ * string of the last millisecond is kept, because building it for every request costs time.
  */
-function requestIds(clock: Clock): () => string {
+function requestIdSource(clock: Clock): () => string {
   let instant = Number.NaN
   let id = ''
   return () => {
@@ -117,18 +118,27 @@ function requestIds(clock: Clock): () => string {
   }
 }
 
-function limiter(
+/**
+ * Returns a function that takes a request from its address's
+ * bucket. The function returns a refusal if the bucket is empty.
+ */
+function rateLimiter(
   limit: RequestLimit | undefined,
   buckets: TokenBuckets | undefined,
 ): (request: Request) => Refusal | undefined {
   if (limit === undefined || buckets === undefined) return () => undefined
   const { atOnce, perSecond } = limit
-  const message = `one address may make ${atOnce} requests at once and ${perSecond} a second: wait a moment`
+  const message =
+    `this address has sent more than ${atOnce} requests at once or ${perSecond} a ` +
+    'second: wait a second and try again'
   const refusal = new ServiceRefusal(429, 'too_many_requests', message)
   return request => (buckets.take(addressOf(request)) ? undefined : refusal)
 }
 
-/** Answers a path without an operation as Go's router does: a page for GET, 405 for other methods. */
+/**
+ * Answers a path without an operation as the real service does:
+ * 404 as plain text for GET and HEAD, 405 for other methods.
+ */
 const notFound: RequestHandler = ({ method, path, allowedMethods }, response) => {
   if (method === 'OPTIONS') sendEmpty(response, 200)
   else if (!isEncoded(path)) sendPlainText(response, 400, '400 Bad Request')
@@ -139,7 +149,7 @@ const notFound: RequestHandler = ({ method, path, allowedMethods }, response) =>
   }
 }
 
-/** Returns whether every percent-encoded character of a path is complete. */
+/** Returns whether the percent encoding of a path can be decoded. */
 function isEncoded(path: string): boolean {
   try {
     decodeURIComponent(path)
@@ -149,77 +159,82 @@ function isEncoded(path: string): boolean {
   }
 }
 
-/** Short addresses and the pages of the service's own site that they redirect to. */
+/** Paths that redirect to the web site of the real service, and the page that each redirects to. */
 const PAGES = { '/': '/', '/start': '/start', '/dashboard': '/dashboard.html', '/pricing': '/pricing.html' }
 
-/** The text of `GET /llms.txt`. */
+/** The text of `GET /llms.txt`, for language models. */
 export const FOR_MODELS = `# Instanode (a local stand-in)
 
 Postgres databases and webhook receivers for agents. Without an account: 5 a day, each for 24 hours.
 
 POST /db/new {"name":"..."}            a database: connection_url
-POST /webhook/new {"name":"..."}       a receiver: receive_url takes deliveries, GET reads them back
-GET /api/me/resources                  what the account owns (Authorization: Bearer TOKEN)
-POST /api/me/claim {"token":"..."}     makes the account the owner
-DELETE /api/me/resources/TOKEN         ends one; paid accounts only
-GET /api/me/token                      mints a token for the account
-GET /openapi.json                      all of it`
+POST /webhook/new {"name":"..."}       a receiver: receive_url stores deliveries, GET returns them
+GET /api/me/resources                  the resources of the account (Authorization: Bearer TOKEN)
+POST /api/me/claim {"token":"..."}     makes the account the owner of a resource
+DELETE /api/me/resources/TOKEN         deletes a resource (paid accounts only)
+GET /api/me/token                      mints an account token
+GET /openapi.json                      the whole API`
 
 /** The meaning of each HTTP status in the OpenAPI document. */
 const MEANINGS: Readonly<Record<number, string>> = {
-  200: 'Done. Of a creation: an existing one, because the cap of the day is used up',
-  302: 'There',
-  400: 'Something in the request is not in order',
-  401: 'No account: missing, malformed, expired and forged credentials are one',
-  403: 'For paid accounts only',
-  404: 'There is no such thing, or not on this account',
-  410: 'It has ended',
-  413: 'Too large',
-  429: 'The cap of the day is used up',
-  503: 'It could not be done now, and nothing is left of it',
+  200:
+    'The request has succeeded. For a creation: the daily cap is reached, so an existing ' +
+    'resource is returned',
+  302: 'The page is at the URL in the Location header',
+  400: 'The request is not valid',
+  401: 'The account token is missing, malformed, expired or forged',
+  403: 'Only a paid account can do this',
+  404: 'The resource does not exist, or another account owns it',
+  410: 'The resource has expired or was deleted',
+  413: 'The body is too large',
+  429: 'The daily cap or the request limit is reached',
+  503: 'The service cannot do this now',
 }
 
-/** Describes the service: for probes, people and models. */
+/**
+ * The routes that describe the service: health, readiness, the OpenAPI
+ * document, the text for models, and redirects to the web site.
+ */
 function aboutOperations({ local }: RestContext, url: string, all: () => readonly Operation[]): Operation[] {
   let document: Promise<object> | undefined
   return [
     operation({
       method: 'GET',
       path: '/healthz',
-      summary: 'Is there a process?',
+      summary: 'Check that the process runs',
       answer: schema.health,
       run: () => ({ ok: true, service: 'instant-lite' }) as const,
     }),
     operation({
       method: 'GET',
       path: '/readyz',
-      summary: 'Could it do its work?',
+      summary: 'Check that the databases and the store answer',
       answer: schema.readiness,
       others: { 503: schema.readiness },
       async run(_request, response) {
         const checks = await local.readiness.check()
-        const bad = Object.entries(checks).find(([, check]) => check !== 'ok')
-        if (bad === undefined) return { checks, ok: true }
+        const failed = Object.entries(checks).find(([, check]) => check !== 'ok')
+        if (failed === undefined) return { checks, ok: true }
         response.status(503)
-        return { checks, error: bad.join('_'), ok: false }
+        return { checks, error: failed.join('_'), ok: false }
       },
     }),
     operation({
       method: 'GET',
       path: '/openapi.json',
-      summary: 'This document',
+      summary: 'Get this document',
       answer: 'application/json',
       async run(_request, response) {
         document ??= import('../../../shared/http/openapi.js').then(({ openApi }) =>
           openApi(all(), {
             info: {
               title: 'Instanode (a local stand-in)',
-              // The service's own version of its API.
+              // The version of the API in the document of the real service.
               version: '0.1.0',
               description: 'Postgres databases and webhook receivers for agents.',
             },
             url,
-            error: schema.failed,
+            error: schema.errorBody,
             meanings: MEANINGS,
             components: {
               securitySchemes: {
@@ -235,7 +250,7 @@ function aboutOperations({ local }: RestContext, url: string, all: () => readonl
     operation({
       method: 'GET',
       path: '/llms.txt',
-      summary: 'The API in a few words',
+      summary: 'Get a short description of the API',
       answer: 'text/plain',
       run: (_request, response) => sendPlainText(response, 200, FOR_MODELS),
     }),
@@ -243,7 +258,7 @@ function aboutOperations({ local }: RestContext, url: string, all: () => readonl
       operation({
         method: 'GET',
         path,
-        summary: `To the site: ${page}`,
+        summary: `Redirect to the page ${page} of the web site`,
         status: 302,
         run(request, response) {
           const search = searchOf(request)

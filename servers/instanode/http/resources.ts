@@ -12,11 +12,11 @@ import { readField } from './body.js'
 import type { RestContext } from './context.js'
 import * as schema from './schemas.js'
 
-/** The credentials that a caller may use. */
+/** The two kinds of credentials of an account, for the OpenAPI document. */
 const ACCOUNT = [{ bearerAuth: [] }, { sessionCookie: [] }]
 const ANYONE = [{}, ...ACCOUNT]
 
-/** The routes that create a database or a receiver. */
+/** Returns the routes that create a database or a receiver. */
 export function provisionOperations({ service, callers, contract }: RestContext): Operation[] {
   const described = <Made extends z.ZodType>(made: Made) => ({
     method: 'POST' as const,
@@ -35,12 +35,12 @@ export function provisionOperations({ service, callers, contract }: RestContext)
       async run(request, response) {
         const name = readField(request.rawBody, 'name').text
         const caller = await callers.of(request)
-        const made = await service.createPostgres(caller, name, { signal: hangUpSignal(response) })
-        const { storageMb, connections } = made.limits
+        const created = await service.createPostgres(caller, name, { signal: hangUpSignal(response) })
+        const { storageMb, connections } = created.limits
         return {
-          ...provisioned(made, response),
-          connection_url: made.url,
-          limits: { connections, storage_mb: storageMb, ...expiry(made) },
+          ...provisioned(created, response),
+          connection_url: created.url,
+          limits: { connections, storage_mb: storageMb, ...expiry(created) },
         }
       },
     }),
@@ -50,48 +50,51 @@ export function provisionOperations({ service, callers, contract }: RestContext)
       summary: 'Create a receiver',
       async run(request, response) {
         const name = readField(request.rawBody, 'name').text
-        const made = await service.createWebhook(await callers.of(request), name)
+        const created = await service.createWebhook(await callers.of(request), name)
         return {
-          ...provisioned(made, response),
-          receive_url: made.url,
-          limits: { requests_stored: made.limits.requestsStored, ...expiry(made) },
+          ...provisioned(created, response),
+          receive_url: created.url,
+          limits: { requests_stored: created.limits.requestsStored, ...expiry(created) },
         }
       },
     }),
   ]
 }
 
-/** Returns the fields that databases and receivers share. A resource without a name existed before. */
+/**
+ * Returns the fields that the answers for databases and receivers share.
+ * Sets the status 200 for an existing resource, which has no name here.
+ */
 function provisioned({ id, token, name, tier, expiresAt, note }: Provisioned<unknown>, response: Response) {
   if (name === null) response.status(200)
-  const more = defined({ name: name ?? undefined, expires_at: timestamp(expiresAt) ?? undefined })
-  return { id, token, tier, note, ok: true as const, ...more }
+  const optionalFields = defined({ name: name ?? undefined, expires_at: timestamp(expiresAt) ?? undefined })
+  return { id, token, tier, note, ok: true as const, ...optionalFields }
 }
 
 function expiry({ expiresIn }: Provisioned<unknown>) {
   return defined({ expires_in: expiresIn ?? undefined })
 }
 
-/** The routes that list, delete, claim and preview resources. */
+/** Returns the routes that list, delete, claim and preview resources. */
 export function resourceOperations({ local, service, callers, contract, clock }: RestContext): Operation[] {
   return [
     operation({
       method: 'GET',
       path: '/api/me/resources',
-      summary: 'The resources of the account, the newest first',
+      summary: 'List the resources of the account, the newest first',
       security: ACCOUNT,
       answer: contract.namesResourceType ? schema.resourceList : schema.resourceList.nullable(),
       refusals: [401],
       async run(request, response) {
         const owned = await service.list(await callers.of(request))
-        const nothing = owned.length === 0 && !contract.namesResourceType
-        sendList(response, nothing ? null : owned.map(resource => describeOwned(resource, contract)))
+        const answersNull = owned.length === 0 && !contract.namesResourceType
+        sendList(response, answersNull ? null : owned.map(resource => describeOwned(resource, contract)))
       },
     }),
     operation({
       method: 'DELETE',
       path: '/api/me/resources/:token',
-      summary: 'End a resource, for good',
+      summary: 'Delete a resource for good',
       security: ACCOUNT,
       params: schema.tokenParams,
       answer: schema.removed,
@@ -105,7 +108,7 @@ export function resourceOperations({ local, service, callers, contract, clock }:
     operation({
       method: 'POST',
       path: '/api/me/claim',
-      summary: 'Own a resource',
+      summary: 'Make the account the owner of a resource',
       security: ACCOUNT,
       body: schema.tokenRequest,
       answer: schema.claimed,
@@ -114,9 +117,13 @@ export function resourceOperations({ local, service, callers, contract, clock }:
         const caller = await callers.of(request)
         const { text, decoded } = readField(request.rawBody, 'token')
         if (!decoded) {
-          // A caller without an account gets that error first.
+          // The real service checks the account before the body, so its error comes first.
           await local.accounts.require(caller.bearer)
-          throw new ServiceRefusal(400, 'invalid_body', 'the body is not a JSON object with a text "token"')
+          throw new ServiceRefusal(
+            400,
+            'invalid_body',
+            'the body is not an object with a string "token": send {"token":"UUID"}',
+          )
         }
         const { id, name, token, type, tier } = await service.claim(caller, text)
         return { id, name, ok: true, resource_type: type, status: 'active', tier, token } as const
@@ -125,25 +132,26 @@ export function resourceOperations({ local, service, callers, contract, clock }:
     operation({
       method: 'GET',
       path: '/claim/preview',
-      summary: 'The resource that a claim would give',
+      summary: 'Show the resource that a claim would take',
       query: schema.tokenParams,
       answer: schema.previewed,
       refusals: [400, 404, 410],
       async run(request) {
-        const wanted = new URLSearchParams(searchOf(request)).get('token') ?? ''
-        const { name, type, tier, owner, createdAt, expiresAt } = await local.ownership.preview(wanted)
+        const requestedToken = new URLSearchParams(searchOf(request)).get('token') ?? ''
+        const { name, type, tier, owner, createdAt, expiresAt } =
+          await local.ownership.preview(requestedToken)
         return {
           name,
           ok: true as const,
           resource_type: type,
           tier,
-          // Any other status is refused.
+          // `preview` refuses a resource with any other status.
           status: 'active' as const,
           already_claimed: owner !== null,
           created_at: timestamp(createdAt),
           ...(expiresAt !== null && {
             expires_at: timestamp(expiresAt),
-            // An overdue resource that the reaper has not visited has 0 s left.
+            // An expired resource that the reaper has not visited yet has 0 s left.
             expires_in_seconds: Math.max(0, Math.floor((expiresAt - clock.now()) / 1000)),
           }),
         }
@@ -153,7 +161,7 @@ export function resourceOperations({ local, service, callers, contract, clock }:
 }
 
 /**
- * The routes for an account's token and its plan. Reading the token mints a credential for the whole account.
+ * Returns the routes for the token and the plan of an account. Every GET of the token mints a new credential.
  */
 export function accountOperations({ local, service, callers }: RestContext): Operation[] {
   return [
@@ -172,7 +180,7 @@ export function accountOperations({ local, service, callers }: RestContext): Ope
     operation({
       method: 'GET',
       path: '/api/me/plan',
-      summary: 'The plan of the account',
+      summary: 'Show the plan of the account',
       security: ACCOUNT,
       answer: schema.accountPlan,
       refusals: [401],
@@ -194,20 +202,20 @@ export function accountOperations({ local, service, callers }: RestContext): Ope
   ]
 }
 
-/** An account's plan in the service's words. */
+/** The plan of an account, in the terms of the real service. */
 interface PlanView {
   tier: Plan
-  /** Payment period. Null: not paid. */
+  /** Payment period. Null: the plan is free. */
   period: 'monthly' | 'annual' | null
   status: 'active' | 'none'
   label: string
-  /** The periods in which a better plan is offered. */
+  /** The payment periods of the paid plan, if the account can upgrade. */
   upgrades: readonly ('monthly' | 'annual')[]
 }
 
 /**
- * Returns the plan of an account. The stand-in has no payments, so a paid account counts as monthly and never
- * ends.
+ * Describes the plan of an account. The stand-in has no payments,
+ * so a paid plan is shown as monthly and without an end.
  */
 function planOf({ plan }: Account): PlanView {
   if (plan === 'paid') {

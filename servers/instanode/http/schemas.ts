@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import { ownedResource } from '../owned.js'
 
-/** Unknown fields are allowed, so that a service with new fields still works. */
+// Answers may have unknown fields, so that the client works with a service that has added fields.
 const ok = z.literal(true)
-const token = z.uuid().describe('A secret: its holder may claim the resource')
+const token = z.uuid().describe('A secret: anyone who has it can claim the resource')
 const instant = z.iso.datetime().describe('RFC 3339, UTC')
-const expiresIn = z.string().optional().describe('How long it lasts, in words; absent: for good')
+const expiresIn = z
+  .string()
+  .optional()
+  .describe('The lifetime of the resource, such as 24h. Absent if the resource is permanent')
 
 export const tokenParams = z.object({ token: z.string().describe('The token of a resource, a UUID') })
 
@@ -23,7 +26,7 @@ export const tokenRequest = z.object({ token: z.string() }).meta({ id: 'ClaimReq
 
 const provisioned = {
   id: z.uuid(),
-  name: z.string().optional().describe('Absent: an existing resource was returned instead of a new one'),
+  name: z.string().optional().describe('Absent if an existing resource is returned instead of a new one'),
   note: z.string(),
   ok,
   tier,
@@ -33,7 +36,7 @@ const provisioned = {
 
 export const provisionedDatabase = z
   .object({
-    connection_url: z.string().describe('postgres:// URL, password included: keep it secret'),
+    connection_url: z.string().describe('A postgres:// URL with the password: keep it secret'),
     limits: z
       .object({ connections: z.int(), expires_in: expiresIn, storage_mb: z.int() })
       .meta({ id: 'PostgresLimits' }),
@@ -105,7 +108,9 @@ export const taken = z.object({ id: z.uuid(), ok }).meta({ id: 'DeliveryResponse
 const delivery = z
   .object({
     body: z.string(),
-    encoding: z.enum(['utf8', 'base64']).describe('How body is to be read'),
+    encoding: z
+      .enum(['utf8', 'base64'])
+      .describe('The encoding of body. A body that is not UTF-8 is in base64'),
     headers: z.record(z.string(), z.string()),
     id: z.uuid(),
     method: z.string(),
@@ -131,8 +136,8 @@ export const readiness = z
   })
   .meta({ id: 'Readiness' })
 
-/** The fields of every error. The errors of receivers, except one, have no message. */
-export const failed = z
+/** The fields of every error. The errors of receivers have no message, except the error for a large body. */
+export const errorBody = z
   .object({
     error: z.string(),
     message: z.string().optional(),

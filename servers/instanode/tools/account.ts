@@ -9,8 +9,9 @@ export const claimToken = (deps: ToolDeps) =>
     name: 'claim_token',
     title: 'Claim a resource for the account',
     description:
-      'Makes the account the owner of a resource that was created without one, by its token. For a paid account it ' +
-      'becomes permanent, with the paid limits at once; for a free one it still expires. Safe to repeat.',
+      'Makes the account the owner of a resource without an owner, by the token of the resource. ' +
+      'With a paid account, the resource becomes permanent and gets the paid limits at once. ' +
+      'With a free account, the resource still expires. Safe to repeat.',
     input: z.strictObject({ token: resourceToken }),
     output: z.strictObject({
       id: z.string(),
@@ -43,14 +44,15 @@ export const getApiToken = (deps: ToolDeps) =>
     name: 'get_api_token',
     title: 'Mint an account token',
     description:
-      'Makes a new bearer token with all the rights of the account, good for 30 days. It cannot be revoked, and earlier ' +
-      'ones stay valid: treat the result as a password.',
+      'Mints a new bearer token with all rights of the account, valid for 30 days. ' +
+      'The token cannot be revoked, and earlier tokens stay valid. Treat the result as a password.',
     input: z.strictObject({}),
     output: z.strictObject({
       token: z.string().describe('JWT: keep it secret'),
       expires_in: z.int().describe('Seconds'),
     }),
-    // The service answers a GET here. Each call creates one more credential, so it is not read-only.
+    // The service has a GET route for this tool, but each call
+    // creates a credential. So the tool is not read-only.
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run(_args, call: ToolContext<Caller>) {
       requireToken(call.caller)
@@ -65,7 +67,7 @@ export const getApiToken = (deps: ToolDeps) =>
         'Token:',
         token,
         '',
-        'To use it, set it in the environment of the MCP server and restart that:',
+        'To use the token, set it in the environment of the MCP server and restart the server:',
         `INSTANODE_TOKEN=${token}`,
       ].join('\n'),
   })
@@ -75,8 +77,8 @@ export const listResources = (deps: ToolDeps) =>
     name: 'list_resources',
     title: 'List the resources of the account',
     description:
-      'Lists the databases and receivers of the account that have not ended, the last created first. The result ' +
-      'carries their tokens, but no connection URLs: those are shown once, at creation.',
+      'Lists the databases and receivers of the account that are not expired or deleted, the newest first. ' +
+      'The result contains their tokens, but no connection URLs. A URL is shown once, at the creation.',
     input: z.strictObject({}),
     output: z.strictObject({ resources: z.array(ownedResource) }),
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
@@ -87,7 +89,10 @@ export const listResources = (deps: ToolDeps) =>
     },
     render({ resources }) {
       if (resources.length === 0)
-        return 'This account owns nothing yet: claim_token adds what was created without it.'
+        return (
+          'This account owns no resources: claim_token adds a resource that was created ' +
+          'without an account.'
+        )
       return [`${resources.length} resource(s) on this account:`, ...resources.map(describe)].join('\n\n')
     },
   })
@@ -108,7 +113,8 @@ export const deleteResource = (deps: ToolDeps) =>
     name: 'delete_resource',
     title: 'Delete a resource',
     description:
-      'Deletes a database or receiver that the account owns, with all that is in it. Cannot be undone. Paid accounts only.',
+      'Deletes a database or receiver that the account owns, with all of its data. Cannot be undone. ' +
+      'Paid accounts only.',
     input: z.strictObject({ token: resourceToken }),
     output: z.strictObject({
       id: z.string(),

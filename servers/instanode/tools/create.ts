@@ -9,12 +9,13 @@ export const createPostgres = (deps: ToolDeps) =>
     name: 'create_postgres',
     title: 'Create a Postgres database',
     description:
-      'Creates a live PostgreSQL database with pgvector and returns its connection URL, which is a secret. Without an ' +
-      'account: 10 MB, 2 connections, gone after 24 hours, 5 creations a day. Not safe to repeat: each call makes another.',
+      'Creates a live PostgreSQL database with pgvector and returns its connection URL, which is a secret. ' +
+      'Without an account: 10 MB, 2 connections, removed after 24 hours, 5 creations a day. ' +
+      'Not safe to repeat, because each call creates another database.',
     input: z.strictObject({ name: resourceName }),
     output: z.strictObject({
       ...provisionedOutput,
-      connection_url: z.string().describe('postgres:// URL, password included: keep it secret'),
+      connection_url: z.string().describe('A postgres:// URL with the password: keep it secret'),
       limits: z.strictObject({
         storage_mb: z.int(),
         connections: z.int(),
@@ -23,10 +24,10 @@ export const createPostgres = (deps: ToolDeps) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ name }, call: ToolContext<Caller>) {
-      const made = await deps.service.createPostgres(call.caller, name, call)
-      const { limits, url, expiresIn } = made
+      const created = await deps.service.createPostgres(call.caller, name, call)
+      const { limits, url, expiresIn } = created
       return {
-        ...provisionedResult(made),
+        ...provisionedResult(created),
         connection_url: url,
         limits: {
           storage_mb: limits.storageMb,
@@ -49,7 +50,7 @@ export const createPostgres = (deps: ToolDeps) =>
         'For a .env file:',
         `DATABASE_URL=${result.connection_url}`,
         '',
-        'pgvector is there already: the type "vector" works without CREATE EXTENSION.',
+        'pgvector is installed: the type "vector" works without CREATE EXTENSION.',
       ].join('\n'),
   })
 
@@ -58,20 +59,23 @@ export const createWebhook = (deps: ToolDeps) =>
     name: 'create_webhook',
     title: 'Create a webhook receiver',
     description:
-      'Creates a URL that keeps what is sent to it, for looking at it later. Without an account: the last 100 requests, ' +
-      'gone after 24 hours, 5 creations a day. Not safe to repeat: each call makes another.',
+      'Creates a URL that stores the requests sent to it, to read them later. ' +
+      'Without an account: the last 100 requests, removed after 24 hours, 5 creations a day. ' +
+      'Not safe to repeat, because each call creates another receiver.',
     input: z.strictObject({ name: resourceName }),
     output: z.strictObject({
       ...provisionedOutput,
-      receive_url: z.string().describe('A secret: its holder can send to it and read its requests'),
+      receive_url: z
+        .string()
+        .describe('A secret: anyone who has it can send requests and read the stored ones'),
       limits: z.strictObject({ requests_stored: z.int(), expires_in: expiresIn }),
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ name }, call: ToolContext<Caller>) {
-      const made = await deps.service.createWebhook(call.caller, name, call)
-      const { limits, url, expiresIn } = made
+      const created = await deps.service.createWebhook(call.caller, name, call)
+      const { limits, url, expiresIn } = created
       return {
-        ...provisionedResult(made),
+        ...provisionedResult(created),
         receive_url: url,
         limits: { requests_stored: limits.requestsStored, expires_in: expiresIn },
       }
@@ -86,24 +90,24 @@ export const createWebhook = (deps: ToolDeps) =>
         ...lifetimeLine(result.limits.expires_in),
         `Note: ${result.note}`,
         '',
-        'Send something, then read what came in:',
+        'Send a request, then read the stored requests:',
         `curl -X POST ${result.receive_url} -H 'Content-Type: application/json' -d '{"hello":"world"}'`,
         `curl ${result.receive_url}`,
       ].join('\n'),
   })
 
-/** Returns the fields that a database and a receiver share. */
+/** Returns the output fields that a database and a receiver share. */
 function provisionedResult({ id, token, name, tier, expiresAt, note }: Provisioned<unknown>) {
   return { id, token, name, tier, expires_at: timestamp(expiresAt), note }
 }
 
-/** Returns the first lines of the text. */
+/** Returns the first lines of the text, which a database and a receiver share. */
 function leadingLines(result: { token: string; name: string | null; tier: string }): string[] {
   const name = result.name === null ? [] : [`Name: ${result.name}`]
   return [`Token: ${result.token}`, ...name, `Tier: ${result.tier}`]
 }
 
-/** Returns the line with the lifetime, or none for a permanent resource. */
+/** Returns the line with the lifetime. Empty for a permanent resource. */
 function lifetimeLine(expiresIn: string | null): string[] {
   return expiresIn === null ? [] : [`Expires in: ${expiresIn}`]
 }

@@ -14,7 +14,7 @@ import { createPostgres, createWebhook } from './create.js'
 /** `serverInfo.name` of the real service. */
 const SERVER_NAME = 'instanode.dev'
 
-/** The six tools, in the order the service lists them. */
+/** Creates the six tools, in the order in which the real service lists them. */
 function createTools(deps: ToolDeps): readonly Tool<Caller>[] {
   const tools = [
     createPostgres(deps),
@@ -24,17 +24,17 @@ function createTools(deps: ToolDeps): readonly Tool<Caller>[] {
     deleteResource(deps),
     getApiToken(deps),
   ]
-  return deps.contract.marksFailedCalls ? tools : tools.map(unmarked)
+  return deps.contract.marksFailedCalls ? tools : tools.map(withoutErrorFlag)
 }
 
 export interface McpOptions extends ToolDeps {
   instance: Instance
   revisions: Revisions
-  /** The caller as the journal names it. */
+  /** Returns the caller's name for the journal. */
   nameOf(caller: Caller): string
 }
 
-/** Creates the host of MCP conversations with the six tools. */
+/** Creates the host of MCP conversations, with the six tools of Instanode. */
 export async function createMcp({
   instance,
   revisions,
@@ -48,7 +48,7 @@ export async function createMcp({
     revisions,
     identify,
     nameOf,
-    onError: error => log.warn('a message could not be handled', error),
+    onError: error => log.warn('an MCP message could not be handled', error),
   })
   const tools = createTools(deps)
   await mountTools({ name: SERVER_NAME, version: VERSION, tools, host, log, refusal: refusalText })
@@ -56,10 +56,10 @@ export async function createMcp({
 }
 
 /**
- * Returns the tool as the observed client has it: a refusal of the service is plain text without an error
- * flag. Its listing has no output schema, because such an answer would violate it.
+ * Returns a tool that answers a refusal of the service with plain text and without `isError`, as the real
+ * client does. The tool is listed without an output schema, because the plain text does not match the schema.
  */
-function unmarked(tool: Tool<Caller>): Tool<Caller> {
+function withoutErrorFlag(tool: Tool<Caller>): Tool<Caller> {
   const { outputSchema: _, ...listing } = tool.listing
   return {
     name: tool.name,

@@ -70,14 +70,14 @@ describe('the opening of an embedded database', () => {
       memoryLimit: DEFAULT_MEMORY_LIMIT,
       open: opening.open,
     })
-    cleanUp.push(() => session.shut({ code: '57P01', message: 'the test is over' }))
+    cleanUp.push(() => session.close({ code: '57P01', message: 'the test is over' }))
     const verifier = await makeVerifier('secret', ids.bytes(16))
     const gateway = new PgServer({
       machine,
       ids,
       host: '127.0.0.1',
       statementTimeoutMs: 0,
-      hall: {
+      databases: {
         verifier: () => verifier,
         database: () => ({ user, connections: 2, blocked: false, session }),
       },
@@ -157,7 +157,7 @@ describe('the opening of an embedded database', () => {
     const { opening, session, client } = await sleeping()
     const failed = codeOf(client().connect())
     const signal = await opening.begun
-    await session.shut({ code: '57P01', message: 'terminating connection' })
+    await session.close({ code: '57P01', message: 'terminating connection' })
     expect(await failed).toBe('57P01')
     expect(signal.aborted).toBe(true)
   })

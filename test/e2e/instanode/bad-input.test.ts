@@ -5,7 +5,7 @@ import { refused } from '../../support/servers/understudy.js'
 describe('a name', () => {
   // fidelity instanode/mcp, same: The schema refuses a bad name before the service does.
   it.each([
-    ['', 'create_postgres failed: invalid arguments: name is "" (a name of 1 to 64 characters)'],
+    ['', 'create_postgres failed: invalid arguments: name is "" (use a name of 1 to 64 characters)'],
     ['x'.repeat(65), '1 to 64 characters'],
     [7, '1 to 64 characters'],
     [null, '1 to 64 characters'],
@@ -22,8 +22,8 @@ describe('a name', () => {
   // fidelity instanode/contracts, same: Under `documented`, a refused tool call has `isError`.
   it.each([
     [' ', 'required'],
-    ['é'.repeat(33), 'this one has 66'],
-    ['🎭'.repeat(17), 'this one has 68'],
+    ['é'.repeat(33), 'this name has 66'],
+    ['🎭'.repeat(17), 'this name has 68'],
     ['a\u0000b', 'control characters'],
     ['a\u001bb', 'control characters'],
   ])('that is %j passes the schema and is refused by the service', async (name, part) => {

@@ -149,7 +149,7 @@ describe('the six tools', () => {
     const { client } = await startInstanode()
     const free = await client(FREE)
     expect(await listed(free)).toEqual([])
-    expect(textOf(await call(free, 'list_resources'))).toContain('owns nothing')
+    expect(textOf(await call(free, 'list_resources'))).toContain('owns no resources')
   })
 
   // fidelity instanode/ids, same: A token in capitals is accepted, and answers show the canonical one.

@@ -39,7 +39,7 @@ it('a deletion whose database cannot be dropped yet says so, and completes later
   const paid = await client(PAID)
   const { token } = await createPostgres(paid)
   databases.failing.drop = new Error('down')
-  expect(await refused(paid, 'delete_resource', { token })).toContain('tried again')
+  expect(await refused(paid, 'delete_resource', { token })).toContain('tries again')
   expect(await listed(paid)).toEqual([])
   await instance.clock.advance(60_000)
   expect(databases.dropped).toEqual([databaseOf(token)])

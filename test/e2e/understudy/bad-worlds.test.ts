@@ -53,7 +53,7 @@ describe('a world that cannot be', () => {
           { id: 'b', plan: 'paid', token: 't' },
         ],
       },
-      'world.accounts[1].token: it is that of a',
+      'world.accounts[1].token: the account a has the same token',
     ],
     [
       'an owner that is none',
@@ -64,27 +64,27 @@ describe('a world that cannot be', () => {
     [
       'more than the day’s cap',
       { provisions: [{ from: '192.0.2.1', count: 6 }] },
-      'world.provisions[0]: this subnet has had its 5/day',
+      'world.provisions[0]: this subnet has reached the cap of 5/day',
     ],
     [
       'a delivery before there was a receiver',
       { receivers: [{ name: 'x', ago: 'PT1H', deliveries: [{ ago: 'PT2H' }] }] },
-      'world.receivers[0].deliveries[0].ago: that is before the receiver was made',
+      'world.receivers[0].deliveries[0].ago: the delivery is older than the receiver',
     ],
     [
       'a delivery after it was over',
       { receivers: [{ name: 'x', ago: 'P2D', deliveries: [{ ago: 'PT1H' }] }] },
-      'world.receivers[0].deliveries[0].ago: the receiver took nothing any more',
+      'world.receivers[0].deliveries[0].ago: the receiver had expired by then',
     ],
     [
       'both ago and left',
       { receivers: [{ name: 'x', ago: 'PT1H', left: 'PT1H' }] },
-      'it has both ago and left',
+      'ago and left are both given',
     ],
     [
       'more left than there ever is',
       { receivers: [{ name: 'x', left: 'P2D' }] },
-      'no more than 24h can be left',
+      'it is longer than the lifetime of a resource, which is 24h',
     ],
     [
       'a token twice',
@@ -94,7 +94,7 @@ describe('a world that cannot be', () => {
           { name: 'y', token: 'aaaaaaaa-0000-4000-8000-000000000001' },
         ],
       },
-      'world.receivers[1].token: another resource has it',
+      'world.receivers[1].token: another resource has the same token',
     ],
     [
       'a room twice',
@@ -140,7 +140,7 @@ describe('a world that cannot be', () => {
     const world: World = { databases: [{ name: 'good' }, { name: 'bad', sql: ['SELECT 1', 'SELEC 2'] }] }
     await expect(understudy.reset({ world })).rejects.toMatchObject({
       code: 'bad_world',
-      message: 'world.databases[1].sql: it fails with 42601 syntax error at or near "SELEC"',
+      message: 'world.databases[1].sql: the SQL fails with 42601 syntax error at or near "SELEC"',
     })
     expect(await listed(account)).toHaveLength(1)
     const again = await connected(connection_url)

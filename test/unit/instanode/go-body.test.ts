@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { goText, readField } from '../../../servers/instanode/http/body.js'
+import { decodeLikeGo, readField } from '../../../servers/instanode/http/body.js'
 
 const read = (body: string) => readField(Buffer.from(body), 'token')
 
@@ -76,6 +76,6 @@ describe('bytes as Go reads them', () => {
     [[0xed, 0xa0, 0x80], '\ufffd\ufffd\ufffd'],
     [[], ''],
   ])('%j is %j', (bytes, text) => {
-    expect(goText(Buffer.from(bytes))).toBe(text)
+    expect(decodeLikeGo(Buffer.from(bytes))).toBe(text)
   })
 })

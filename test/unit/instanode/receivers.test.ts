@@ -31,7 +31,7 @@ it('a delivery that cannot be stored is accepted, and the server log has the cau
   const heard: unknown[] = []
   receivers.onDelivery((...told) => heard.push(told))
   store.pushDelivery = () => Promise.reject(new Error('down'))
-  expect(await receivers.take(TOKEN, REQUEST)).toMatch(/^[0-9a-f-]{36}$/)
+  expect(await receivers.storeDelivery(TOKEN, REQUEST)).toMatch(/^[0-9a-f-]{36}$/)
   expect([errors.length, heard.length]).toEqual([1, 0])
 })
 

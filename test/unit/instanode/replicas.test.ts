@@ -31,14 +31,14 @@ function follow() {
         },
       },
       reaper: {
-        watch: instant => void did.push(`watch ${instant}`),
-        async resume() {
+        planRound: instant => void did.push(`watch ${instant}`),
+        async planNextRound() {
           if (there.away) throw new Refusal('store_unavailable', 'away')
           did.push('resume')
         },
       },
       receivers: {
-        async heardOf(token, id) {
+        async deliveredElsewhere(token, id) {
           did.push(`heard ${token} ${id}`)
         },
       },

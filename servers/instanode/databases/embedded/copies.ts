@@ -4,14 +4,20 @@ import { join } from 'node:path'
 import { Refusal } from '../../../../shared/errors.js'
 import type { DatabaseRecord } from './index-file.js'
 
-/** Directories of copies under the data directory. */
+/** The names of the directories with copies, in the data directory. */
 export const COPIES_DIRECTORY = /^copies_[0-9a-f]{16}$/
 
-/** Copies of database files. They live in the data directory until the process releases it. */
+/**
+ * Copies the files of databases and restores them. The
+ * copies are in the data directory and are removed at close.
+ */
 export class Copies {
   readonly #root: string
-  /** Records of the copied databases, each with the directory of its copy. The key is the id of the copy. */
-  readonly #kept = new Map<string, readonly DatabaseRecord[]>()
+  /**
+   * The records of the copied databases, by the id of the
+   * copies. The directory in a record is that of the copy.
+   */
+  readonly #copies = new Map<string, readonly DatabaseRecord[]>()
 
   /** @param root the data directory */
   constructor(root: string) {
@@ -22,10 +28,10 @@ export class Copies {
    * Copies the files of databases.
    *
    * @param id a new id that matches {@link COPIES_DIRECTORY}
-   * @param databases each with a function that runs work while the files do not change
-   * @throws the error of the first copy that failed. No copy is kept then.
+   * @param databases each with a function that runs work while no file of the database changes
+   * @throws the error of the first copy that fails. No copy is kept then.
    */
-  async keep(
+  async create(
     id: string,
     databases: readonly {
       record: DatabaseRecord
@@ -44,47 +50,48 @@ export class Copies {
       await this.#remove(id)
       throw error
     }
-    this.#kept.set(id, records)
+    this.#copies.set(id, records)
   }
 
   /**
-   * Copies the files back into new directories.
+   * Restores the files of all databases of a set of copies, into new directories.
    *
-   * @param directoryName returns a new name at each call
-   * @param within limits the time for copying one database
-   * @returns the records of the databases with their new directories
-   * @throws Refusal `unknown_copies`, or the error of a copy that failed. Nothing is left of a failed copy.
+   * @param directoryName returns a new directory name at each call
+   * @param withLimit limits the time for copying one database
+   * @returns the records of the databases, with their new directories
+   * @throws Refusal `unknown_copies`, or the error of a copy
+   *   that fails. The new directories are removed then.
    */
   async restore(
     id: string,
     directoryName: () => string,
-    within: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>,
+    withLimit: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>,
   ): Promise<DatabaseRecord[]> {
-    const kept = this.#kept.get(id)
-    if (kept === undefined) {
+    const copied = this.#copies.get(id)
+    if (copied === undefined) {
       throw new Refusal('unknown_copies', `there are no copies of databases ${JSON.stringify(id)}`)
     }
-    const unfolded: DatabaseRecord[] = []
+    const restored: DatabaseRecord[] = []
     try {
-      for (const record of kept) {
+      for (const record of copied) {
         const directory = directoryName()
-        unfolded.push({ ...record, directory })
+        restored.push({ ...record, directory })
         const [from, to] = [join(this.#root, record.directory), join(this.#root, directory)]
-        await within(signal => copyTree(from, to, signal))
+        await withLimit(signal => copyTree(from, to, signal))
       }
     } catch (error) {
-      for (const { directory } of unfolded) await this.#remove(directory)
+      for (const { directory } of restored) await this.#remove(directory)
       throw error
     }
-    return unfolded
+    return restored
   }
 
   async forget(id: string): Promise<void> {
-    if (this.#kept.delete(id)) await this.#remove(id)
+    if (this.#copies.delete(id)) await this.#remove(id)
   }
 
   async forgetAll(): Promise<void> {
-    for (const id of [...this.#kept.keys()]) await this.forget(id)
+    for (const id of [...this.#copies.keys()]) await this.forget(id)
   }
 
   async #remove(directory: string): Promise<void> {
@@ -92,7 +99,10 @@ export class Copies {
   }
 }
 
-/** Copies a directory. Shares the blocks of files where the file system supports that. */
+/**
+ * Copies a directory with its content. The copies share
+ * blocks with the originals if the file system supports that.
+ */
 async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
   await mkdir(to, { recursive: true, mode: 0o700 })
   const entries = await readdir(from, { withFileTypes: true })

@@ -8,17 +8,17 @@ import { cut } from '../../../../shared/util/shown.js'
 /**
  * Creates a data directory and its missing parents.
  *
- * @throws Refusal `bad_data_directory` if the system refuses
+ * @throws Refusal `bad_data_directory` if a directory cannot be created
  */
 export function makeDataDirectory(directory: string): void {
   const path = resolve(directory)
   if (existsSync(path)) return
-  // Not `recursive`, because Node.js never returns from that below /proc.
+  // The option `recursive` is not used, because Node.js then never returns for a path below /proc.
   if (dirname(path) !== path) makeDataDirectory(dirname(path))
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
-    // Another process may create the same directories.
+    // Another process may have created the directory in the meantime.
     if (!isCode(error, 'EEXIST')) throw unwritable(path, error)
   }
 }
@@ -32,14 +32,19 @@ function unwritable(path: string, error: unknown): Refusal {
   )
 }
 
-/** Lock files of this process. A lock with our own id that is not in this set is from before a restart. */
-const held = new Set<string>()
+/**
+ * Paths of the lock files that this process has taken. A lock file that has this process id and is not in the
+ * set comes from an earlier process with the same id.
+ */
+const ownLocks = new Set<string>()
 
 /**
- * Allows one process in a data directory. Two engines on the same files would silently diverge.
+ * Lock of a data directory for one process. Two engines
+ * that write the same files would corrupt the databases.
  *
- * The lock file has the id and the start time of the process, because ids are reused (at once in a
- * container). It also has the PID namespace, because ids of another container have no meaning here.
+ * The lock file has the process id, the start time of the process and its PID
+ * namespace. The system reuses process ids, in a container after every restart, so
+ * the id is not enough. A process id is valid only inside of its PID namespace.
  */
 export class DirectoryLock {
   readonly #path: string
@@ -48,43 +53,47 @@ export class DirectoryLock {
     this.#path = path
   }
 
-  /** @throws Refusal `data_directory_in_use` with the id of the other process, `bad_data_directory` */
+  /**
+   * Takes the lock of a data directory.
+   *
+   * @throws Refusal `data_directory_in_use` with the id of the other process, or `bad_data_directory`
+   */
   static take(directory: string): DirectoryLock {
     const path = join(directory, 'lock')
-    // The lock of a dead process is renamed first, which only one of several processes can do. Then all try
-    // again.
+    // The lock file of a dead process is renamed and removed. Only one of several processes succeeds in that,
+    // and then all of them try to create the file again.
     for (let attempt = 0; attempt < 3; attempt++) {
-      if (create(path)) {
-        held.add(path)
+      if (createLockFile(path)) {
+        ownLocks.add(path)
         return new DirectoryLock(path)
       }
-      const owner = ownerIn(path, directory)
+      const owner = readLockFile(path, directory)
       if (isAlive(owner, path)) throw inUse(directory, owner)
-      bury(path)
+      removeDeadLock(path)
     }
     throw inUse(directory, 'unknown')
   }
 
   /**
-   * Takes the lock of a directory whose process has ended. A lock that is in doubt is left alone, unlike in
-   * {@link take}.
+   * Takes the lock of a directory if its owner has certainly ended.
+   * {@link take} also replaces a lock file whose owner is unknown.
    *
-   * @returns undefined unless there is a lock and its owner has certainly ended
+   * @returns undefined if there is no lock file, or if its owner may still run
    */
-  static inherit(directory: string): DirectoryLock | undefined {
-    const owner = ownerOf(join(directory, 'lock'))
-    if (owner === undefined || !isCertainlyGone(owner)) return undefined
+  static takeAbandoned(directory: string): DirectoryLock | undefined {
+    const owner = readOwner(join(directory, 'lock'))
+    if (owner === undefined || !hasCertainlyEnded(owner)) return undefined
     try {
       return DirectoryLock.take(directory)
     } catch (error) {
-      // Another process was faster.
+      // Another process has taken the lock or removed the directory in the meantime.
       if (error instanceof Refusal || isCode(error, 'ENOENT')) return undefined
       throw error
     }
   }
 
   release(): void {
-    held.delete(this.#path)
+    ownLocks.delete(this.#path)
     rmSync(this.#path, { force: true })
   }
 }
@@ -97,8 +106,8 @@ function inUse(directory: string, owner: string): Refusal {
   )
 }
 
-/** Returns the content of a lock file. Empty if the lock was released meanwhile. */
-function ownerIn(path: string, directory: string): string {
+/** Returns the content of a lock file. Empty if the file was removed in the meantime. */
+function readLockFile(path: string, directory: string): string {
   try {
     return readRegularFile(path).toString('utf8').trim()
   } catch (error) {
@@ -107,14 +116,14 @@ function ownerIn(path: string, directory: string): string {
     throw new Refusal(
       'bad_data_directory',
       `the lock ${path} cannot be read (${error.message})`,
-      `remove it if no process uses ${directory}, or start with another --data-dir`,
+      `remove the lock if no process uses ${directory}, or start with another --data-dir`,
     )
   }
 }
 
-function create(path: string): boolean {
+function createLockFile(path: string): boolean {
   try {
-    const owner = [process.pid, startOf(process.pid), pidNamespace()].join(' ')
+    const owner = [process.pid, startTimeOf(process.pid), pidNamespace()].join(' ')
     writeFileSync(path, `${owner}\n`, { flag: 'wx', mode: 0o600 })
     return true
   } catch (error) {
@@ -123,18 +132,18 @@ function create(path: string): boolean {
   }
 }
 
-function bury(path: string): void {
-  const grave = `${path}.${process.pid}`
+function removeDeadLock(path: string): void {
+  const renamed = `${path}.${process.pid}`
   try {
-    renameSync(path, grave)
+    renameSync(path, renamed)
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw error
   }
-  rmSync(grave, { force: true })
+  rmSync(renamed, { force: true })
 }
 
-/** Returns the content of a lock file, or undefined if there is none. */
-function ownerOf(path: string): string | undefined {
+/** Returns the content of a lock file, or undefined if it cannot be read. */
+function readOwner(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch {
@@ -143,17 +152,17 @@ function ownerOf(path: string): string | undefined {
 }
 
 /**
- * Returns whether the owner of a lock has ended. False in doubt: a foreign namespace, an id in use whose
- * start is unknown, or another copy of this module.
+ * Returns whether the owner of a lock has certainly ended. False for another PID namespace, for a process id
+ * in use whose start time is unknown, and for this process.
  */
-function isCertainlyGone(owner: string): boolean {
+function hasCertainlyEnded(owner: string): boolean {
   const [pid = '', start = '', namespace = ''] = owner.split(' ')
   if (!/^\d+$/.test(pid) || namespace !== pidNamespace()) return false
-  if (Number(pid) === process.pid) return start !== '' && start !== startOf(process.pid)
+  if (Number(pid) === process.pid) return start !== '' && start !== startTimeOf(process.pid)
   return !isAlive(owner, '')
 }
 
-/** Returns the name of this process's PID namespace. Empty if the system has none. */
+/** Returns the name of this process's PID namespace. Empty on a system without namespaces. */
 function pidNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid')
@@ -164,23 +173,25 @@ function pidNamespace(): string {
 
 function isAlive(owner: string, path: string): boolean {
   const [pid = '', start = ''] = owner.split(' ')
-  if (Number(pid) === process.pid) return held.has(path)
+  if (Number(pid) === process.pid) return ownLocks.has(path)
   if (!/^\d+$/.test(pid)) return false
   try {
     process.kill(Number(pid), 0)
   } catch (error) {
     return isCode(error, 'EPERM')
   }
-  return start === '' || start === startOf(Number(pid))
+  return start === '' || start === startTimeOf(Number(pid))
 }
 
 /**
- * Returns the start of a process in the kernel's ticks. Empty if the system does not report it. Linux does.
+ * Returns the start time of a process in ticks since the boot of
+ * the system. Empty if the system does not report it. Linux does.
  */
-function startOf(pid: number): string {
+function startTimeOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name is in brackets and may have spaces. The start time is the 20th field after it.
+    // The name of the process is in parentheses and may contain
+    // spaces. The start time is the 20th field after the name.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
   } catch {
     return ''
@@ -191,7 +202,10 @@ function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
 
-/** Returns the bytes of the files in a directory. A file that vanishes meanwhile counts as 0. */
+/**
+ * Returns the total size of the files in a directory, in
+ * bytes. A file that is removed in the meantime counts as 0.
+ */
 export async function directorySize(directory: string): Promise<number> {
   const sizes = await Promise.all(
     (await readdir(directory)).map(async file =>

@@ -19,7 +19,7 @@ import { COPIES_DIRECTORY, Copies } from './copies.js'
 import { DirectoryLock, directorySize, makeDataDirectory } from './data-directory.js'
 import { Engine } from './engine/engine.js'
 import { type DatabaseRecord, IndexFile } from './index-file.js'
-import { WaitedTooLong } from './session/engine-lifecycle.js'
+import { LockTimeout } from './session/engine-lifecycle.js'
 import { TERMINATED } from './session/interruption.js'
 import { Session } from './session/session.js'
 import type { SessionTimes } from './session/session-options.js'
@@ -32,17 +32,19 @@ interface Database {
   session: Session
 }
 
-/** Directories of databases under the data directory. Other directories there are not touched. */
+/** Names of the directories of databases. Directories with other names are never removed. */
 const DATABASE_DIRECTORY = /^data_[0-9a-f]{16}$/
 
 /**
- * Databases that need nothing but npm packages: PGlite in one worker thread per database, behind one
- * PostgreSQL port. README.md lists the differences from a real server.
+ * Creates databases inside of this process: each is a PGlite in a worker thread of its own, and all are
+ * behind one PostgreSQL port. No PostgreSQL server has to be installed. `databases/README.md` has the design.
  */
 export class EmbeddedDatabases implements DatabaseProvider {
   readonly info: ProviderInfo = {
     kind: 'embedded',
-    notes: ['One session per database: while a connection holds a transaction open, its others wait.'],
+    notes: [
+      'One session per database: while a connection has a transaction open, the other connections wait.',
+    ],
   }
   readonly #options: EmbeddedOptions
   readonly #times: SessionTimes
@@ -54,8 +56,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
   readonly #copies: Copies
   readonly #server: PgServer
   readonly #databases = new Map<string, Database>()
-  /** Names of databases that are being created. They are not free, and the databases do not exist yet. */
-  readonly #making = new Set<string>()
+  /** Names of the databases that are being created. No second database may have such a name. */
+  readonly #namesInUse = new Set<string>()
   #port = 0
   #closed = false
 
@@ -81,7 +83,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
       ids: options.ids,
       host: options.host ?? '127.0.0.1',
       statementTimeoutMs,
-      hall: {
+      databases: {
         verifier: user => this.#ofUser(user)?.record.verifier,
         database: name => {
           const found = this.#databases.get(name)
@@ -92,9 +94,10 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 
   /**
-   * Opens the port and the data directory. Loads no engine.
+   * Opens the data directory and the port. Starts no engine.
    *
-   * @throws Refusal `data_directory_in_use`, `bad_data_directory`, or the system's error if the port is taken
+   * @throws Refusal `data_directory_in_use` or `bad_data_directory`,
+   *   or the system's error if the port cannot be opened
    */
   static async start(options: EmbeddedOptions): Promise<EmbeddedDatabases> {
     const provider = new EmbeddedDatabases(options)
@@ -113,12 +116,12 @@ export class EmbeddedDatabases implements DatabaseProvider {
     return this.#port
   }
 
-  /** Resolves when an empty database is ready, so that the next one can be created quickly. */
+  /** Resolves when an empty database is ready, so that the next `provision` is quick. */
   async spareReady(): Promise<void> {
     await this.#spares.ready()
   }
 
-  /** The server certificate as PEM, for a client that verifies it. */
+  /** Returns the server certificate as PEM, for a client that verifies it. */
   async certificate(): Promise<string> {
     return (await this.#server.certificate()).pem
   }
@@ -126,21 +129,30 @@ export class EmbeddedDatabases implements DatabaseProvider {
   async provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }> {
     checkSpec(spec)
     const { name, user, password } = spec
-    if (this.#databases.has(name) || this.#making.has(name) || this.#ofUser(user) !== undefined)
-      throw new Refusal('database_exists', `there is a database ${name} or a user ${user} already`)
+    if (this.#databases.has(name) || this.#namesInUse.has(name) || this.#ofUser(user) !== undefined)
+      throw new Refusal(
+        'database_exists',
+        `the database ${name} or the user ${user} already exists`,
+        'use another name',
+      )
     const limit = { machine: this.#options.machine, ms: this.#times.openingLimitMs, signal }
-    await withinLimit({ ...limit, what: `making the database ${name}` }, signal => this.#make(spec, signal))
+    await withinLimit({ ...limit, what: `creating the database ${name}` }, signal =>
+      this.#create(spec, signal),
+    )
     this.#spares.prepare()
     const { host = '127.0.0.1' } = this.#options
     const address = `${host.includes(':') ? `[${host}]` : host}:${this.#port}`
-    // The URL has no sslmode. node-postgres reads "require" as verify-full, and a self-signed certificate
-    // fails that check. TLS is offered.
+    // The URL has no sslmode, because node-postgres treats "require" as verify-full and would refuse the
+    // self-signed certificate. A client that asks for TLS gets it.
     return { url: `postgres://${user}:${encodeURIComponent(password)}@${address}/${name}` }
   }
 
-  /** Creates a database. A failure leaves nothing behind. Aborting the signal ends the engine. */
-  async #make({ name, user, password, limits }: DatabaseSpec, signal: AbortSignal): Promise<void> {
-    this.#making.add(name)
+  /**
+   * Creates a database from the empty one. If a step fails or
+   * the signal is aborted, the engine ends and nothing is left.
+   */
+  async #create({ name, user, password, limits }: DatabaseSpec, signal: AbortSignal): Promise<void> {
+    this.#namesInUse.add(name)
     try {
       const verifier = await makeVerifier(password, this.#options.ids.bytes(16))
       const { engine, directory } = await this.#spares.take(signal)
@@ -150,8 +162,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
         await assignDatabaseName(engine, name, user)
         const emptySize = engine.state.size
         const { storageBytes, connections } = limits
-        const kept = { name, user, verifier, storageBytes, connections, blocked: false }
-        const record = { ...kept, directory, emptySize }
+        const properties = { name, user, verifier, storageBytes, connections, blocked: false }
+        const record = { ...properties, directory, emptySize }
         const database = this.#open(record)
         await database.session.adopt(engine)
         if (this.#closed) throw new Error('the databases are closed')
@@ -167,7 +179,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
         signal.removeEventListener('abort', kill)
       }
     } finally {
-      this.#making.delete(name)
+      this.#namesInUse.delete(name)
     }
   }
 
@@ -191,7 +203,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
     if (database === undefined) return
     this.#databases.delete(name)
     await this.#save()
-    await database.session.shut(TERMINATED)
+    await database.session.close(TERMINATED)
     await this.#removeFiles(database.record.directory)
   }
 
@@ -207,20 +219,20 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 
   async copy(names: readonly string[]): Promise<DatabaseCopies> {
-    const there = names.flatMap(name => this.#databases.get(name) ?? [])
+    const databases = names.flatMap(name => this.#databases.get(name) ?? [])
     const id = `copies_${this.#options.ids.hex(16)}`
-    await this.#copies.keep(
+    await this.#copies.create(
       id,
-      there.map(({ record, session }) => ({ record, quiesce: work => quiesce(record, session, work) })),
+      databases.map(({ record, session }) => ({ record, quiesce: work => quiesce(record, session, work) })),
     )
-    return { id, names: there.map(({ record }) => record.name) }
+    return { id, names: databases.map(({ record }) => record.name) }
   }
 
   async putBack({ id }: DatabaseCopies): Promise<void> {
     const limit = {
       machine: this.#options.machine,
       ms: this.#times.copyLimitMs,
-      what: 'putting a database back',
+      what: 'restoring a database',
     }
     const records = await this.#copies.restore(
       id,
@@ -240,7 +252,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
       throw error
     }
     for (const { database } of before) {
-      await database?.session.shut(TERMINATED)
+      await database?.session.close(TERMINATED)
       if (database !== undefined) await this.#removeFiles(database.record.directory)
     }
   }
@@ -256,20 +268,24 @@ export class EmbeddedDatabases implements DatabaseProvider {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    const ended = [...this.#databases.values()].map(({ session }) => session.shut(TERMINATED))
+    const ended = [...this.#databases.values()].map(({ session }) => session.close(TERMINATED))
     await Promise.all([...ended, this.#spares.close(), this.#copies.forgetAll()])
     await this.#server.close()
     if (this.#temporary) await removeTemporaryDirectory(this.#root)
     this.#lock.release()
   }
 
-  /** @returns the port at which the databases were reached before */
+  /**
+   * Opens the databases of the last start, and removes directories without a database.
+   *
+   * @returns the port of the last start, or 0
+   */
   async #restore(): Promise<{ port: number }> {
     const { port, databases } = await this.#index.read()
     for (const record of databases) this.#databases.set(record.name, this.#open(record))
-    const kept = new Set([...this.#databases.values()].map(({ record }) => record.directory))
+    const usedDirectories = new Set([...this.#databases.values()].map(({ record }) => record.directory))
     for (const entry of await readdir(this.#root))
-      if ((DATABASE_DIRECTORY.test(entry) && !kept.has(entry)) || COPIES_DIRECTORY.test(entry))
+      if ((DATABASE_DIRECTORY.test(entry) && !usedDirectories.has(entry)) || COPIES_DIRECTORY.test(entry))
         await this.#removeFiles(entry)
     return { port }
   }
@@ -317,12 +333,16 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 }
 
-/** Returns the largest size of a database's files, in bytes. */
+/** Returns the largest size that a database's files may reach, in bytes. */
 function maxFileBytes({ emptySize, storageBytes }: DatabaseRecord): number {
   return storageBytes === null ? Number.POSITIVE_INFINITY : emptySize + storageBytes
 }
 
-/** @throws Refusal `database_busy` */
+/**
+ * Runs `work` while no statement runs in a database.
+ *
+ * @throws Refusal `database_busy` if that does not happen in time
+ */
 async function quiesce(
   { name }: DatabaseRecord,
   session: Session,
@@ -331,44 +351,45 @@ async function quiesce(
   try {
     await session.quiesce(work)
   } catch (error) {
-    if (!(error instanceof WaitedTooLong)) throw error
+    if (!(error instanceof LockTimeout)) throw error
     throw new Refusal(
       'database_busy',
-      `a connection runs a statement or holds a transaction open in ${name}, which cannot be copied meanwhile`,
-      'end the statement or the transaction, or the connection, and try again',
+      `the database ${name} cannot be copied while a connection runs a statement or has a transaction open`,
+      'end the statement, the transaction or the connection, and try again',
     )
   }
 }
 
 export interface EmbeddedOptions {
-  /** Machine time. Sockets, waits and hibernation must not follow the instance's clock. */
+  /** Machine time. Sockets, waits and closing idle engines must not follow the clock of the instance. */
   machine: Clock
   /** Source of nonces, salts and directory names. */
   ids: IdSource
-  /** Directory of the databases. Default: a temporary directory that is removed at close. */
+  /** Path of the data directory. Default: a temporary directory that is removed at close. */
   dataDirectory?: string
-  /** Default `127.0.0.1`. */
+  /** Address on which the port listens. Default `127.0.0.1`. */
   host?: string
-  /** Default 0: any free port. */
+  /** The port. Default 0: the port of the last start, or any free port. */
   port?: number
   times?: Partial<SessionTimes>
-  /** Bytes. Default 512 MB. An engine starts with 128 MB. */
+  /** Bytes of memory beyond which an engine is replaced. Default 512 MB. An engine starts with 128 MB. */
   memoryLimit?: number
 }
 
 export const DEFAULT_TIMES: SessionTimes = {
-  // Longer than any transaction of a request, shorter than the time-outs of clients and their tests.
+  // A transaction of one request takes less, and the time-outs of clients and test runners are longer.
   waitLimitMs: 5_000,
-  // The real service's default for its roles.
+  // The real service sets 30 s for its roles.
   statementTimeoutMs: 30_000,
-  // Postgres handles a cancel within half a second, or not at all (measured).
+  // Postgres stops a statement within half a second, or not at all (measured).
   cancelGraceMs: 3_000,
-  // An engine opens in 300 ms, and in a few seconds on a busy machine. Past this limit, it hangs.
+  // An engine opens in 300 ms, or in a few seconds on a busy
+  // machine (measured). After a minute it counts as hung.
   openingLimitMs: 60_000,
-  // A full database has 500 MB, which is copied in seconds. A slow disk only takes longer.
+  // A full database of 500 MB is copied in seconds. The limit leaves time for a slow disk.
   copyLimitMs: 300_000,
   idleMs: 500,
-  // Opening an engine costs a client about 300 ms. Keeping an engine open costs 50 MB.
+  // An open engine costs 50 MB, and opening one again costs a client about 300 ms (measured).
   hibernateAfterMs: 60_000,
 }
 

@@ -6,7 +6,7 @@ import { FileError, readRegularFile } from '../../../../shared/util/read-file.js
 import { shown } from '../../../../shared/util/shown.js'
 import { ENGINE_VERSION } from './engine/template.js'
 
-/** The record of one database. It has no password, and its content does not allow a login. */
+/** Schema of the record of one database. The record has a SCRAM verifier and no password. */
 const databaseRecord = z.strictObject({
   name: z.string(),
   user: z.string(),
@@ -18,27 +18,27 @@ const databaseRecord = z.strictObject({
   }),
   storageBytes: z.number().nullable(),
   connections: z.number(),
-  /** The owner is locked out for good. */
+  /** True if the owner is locked out for good. */
   blocked: z.boolean().default(false),
   /** Path relative to the data directory. */
   directory: z.string(),
-  /** Bytes of the files of the new, empty database. */
+  /** Size of the files of the new, empty database, in bytes. */
   emptySize: z.number(),
 })
 
 const contents = z.strictObject({
   engine: z.string(),
-  /** The port of the server. URLs that were handed out contain it. */
+  /** The TCP port of the databases. The next start uses it again, because connection URLs contain it. */
   port: z.number(),
   databases: z.array(databaseRecord),
 })
 
-/** The databases in a data directory, and the port at which they were reached. */
+/** The databases in a data directory, and their port at the last start. */
 export type Contents = Pick<z.infer<typeof contents>, 'port' | 'databases'>
 
 /**
- * The list of a data directory's databases. It is written to a new file that is then renamed, so a reader
- * finds one state or the next.
+ * Reads and writes `databases.json`, the list of the databases in a data directory. A new list is written to
+ * another file, which is then renamed. So a reader finds the old list or the new one, never a part.
  */
 export class IndexFile {
   readonly #path: string
@@ -50,8 +50,10 @@ export class IndexFile {
   }
 
   /**
-   * @throws Refusal `bad_data_directory` if the list cannot be read or belongs to another version of the
-   *   engine
+   * Reads the list. Without a file, the list is empty and the port is 0.
+   *
+   * @throws Refusal `bad_data_directory` if the list cannot
+   *   be read or belongs to another version of the engine
    */
   async read(): Promise<Contents> {
     const text = this.#text()
@@ -60,31 +62,32 @@ export class IndexFile {
     if (!parsed.success)
       throw new Refusal(
         'bad_data_directory',
-        `${this.#path} is not a list of databases`,
-        'restore it, or start with another --data-dir',
+        `${this.#path} is not a valid list of databases`,
+        'restore the file from a copy, or start with another --data-dir',
       )
     if (parsed.data.engine !== ENGINE_VERSION)
       throw new Refusal(
         'bad_data_directory',
-        `${this.#path} belongs to engine ${shown(parsed.data.engine)}, this is ${ENGINE_VERSION}`,
+        `${this.#path} belongs to engine version ${shown(parsed.data.engine)}, and this ` +
+          `program has version ${ENGINE_VERSION}`,
         'start with another --data-dir',
       )
     return parsed.data
   }
 
-  /** Returns undefined if there is no list yet. */
+  /** Returns the content of the file. Undefined if there is no file yet. */
   #text(): string | undefined {
     try {
       return readRegularFile(this.#path).toString('utf8')
     } catch (error) {
       if (!(error instanceof FileError)) throw error
       if (error.code === 'ENOENT') return undefined
-      const hint = 'restore it, or start with another --data-dir'
+      const hint = 'restore the file from a copy, or start with another --data-dir'
       throw new Refusal('bad_data_directory', `${this.#path} cannot be read (${error.message})`, hint)
     }
   }
 
-  /** Resolves when this state is on disk. Writes keep their order. */
+  /** Writes the list. Resolves when it is on disk. Several writes are done in the order of the calls. */
   async write({ port, databases }: Contents): Promise<void> {
     const text = JSON.stringify({ engine: ENGINE_VERSION, port, databases }, undefined, 1)
     const write = this.#writing.then(async () => {

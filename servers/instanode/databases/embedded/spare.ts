@@ -7,10 +7,10 @@ import { TEMPLATE_FILE } from './engine/template.js'
 import { HiddenAnswers } from './session/batch-answers.js'
 import { frame } from './wire/frames.js'
 
-/** Name of the template's one database, until it gets its own. */
-const UNNAMED = 'postgres'
+/** Name of the database in the template. {@link assignDatabaseName} replaces it. */
+const TEMPLATE_DATABASE = 'postgres'
 
-/** An empty database with an open engine. It has no owner yet. */
+/** An empty database with an open engine. It has no name and no owner yet. */
 export interface Spare {
   engine: Engine
   /** Path relative to the data directory. */
@@ -21,19 +21,21 @@ export interface SparesOptions {
   machine: Clock
   /** The data directory. */
   root: string
-  /** Returns a new name at each call. */
+  /** Returns a new directory name at each call. */
   directoryName(): string
-  /** Milliseconds. New databases show it as their `statement_timeout`. */
+  /** The `statement_timeout` that new databases show, in milliseconds. */
   statementTimeoutMs: number
-  /** Milliseconds that preparing one may take. */
+  /** Milliseconds in which an empty database must be ready. */
   openingLimitMs: number
 }
 
-/** Keeps one empty database ready, so that creating a database is only naming it. */
+/**
+ * Keeps one empty database ready, so that a caller of `create_postgres` does not wait for an engine to start.
+ */
 export class Spares {
   readonly #options: SparesOptions
   #ready: Promise<Spare> | undefined
-  /** Settles when every attempt so far has ended its thread or passed it on. */
+  /** Settles when every attempt so far has succeeded, or has failed and ended its thread. */
   #attempts: Promise<unknown> = Promise.resolve()
   readonly #close = new AbortController()
 
@@ -41,13 +43,14 @@ export class Spares {
     this.#options = options
   }
 
-  /** Starts to prepare an empty database, unless one is ready or in preparation. */
+  /** Prepares an empty database in the background, unless one is ready or in preparation. */
   prepare(): void {
     if (this.#close.signal.aborted || this.#ready !== undefined) return
     const making = this.#make()
     this.#ready = making
     making.catch(() => {
-      // The next caller tries again instead of getting an old error.
+      // The failed attempt is forgotten, so that the next caller
+      // starts a new attempt and does not get the old error.
       if (this.#ready === making) this.#ready = undefined
     })
   }
@@ -63,24 +66,24 @@ export class Spares {
   }
 
   /**
-   * Returns an empty database as soon as one is ready.
+   * Takes the empty database as soon as it is ready.
    *
-   * @param signal ends the wait. The database is kept for the next caller.
+   * @param signal ends the wait when it is aborted. The database then stays for the next caller.
    * @throws LimitExceeded, the reason of the signal, or the error of an engine that does not start
    */
   async take(signal: AbortSignal): Promise<Spare> {
     signal.throwIfAborted()
     this.prepare()
-    const taken = this.#ready ?? this.#make()
+    const preparation = this.#ready ?? this.#make()
     this.#ready = undefined
-    const spare = await taken
+    const spare = await preparation
     if (!signal.aborted) return spare
-    if (this.#ready === undefined && !this.#close.signal.aborted) this.#ready = taken
+    if (this.#ready === undefined && !this.#close.signal.aborted) this.#ready = preparation
     else await this.#discard(spare)
     throw signal.reason
   }
 
-  /** Ends the empty database and any attempt to prepare one. */
+  /** Removes the empty database, and ends every attempt to prepare one. */
   async close(): Promise<void> {
     this.#close.abort(new Error('the databases are closed'))
     const spare = await this.#ready?.catch(() => undefined)
@@ -110,7 +113,7 @@ export class Spares {
       const engine = await Engine.open(
         {
           directory: join(root, directory),
-          database: UNNAMED,
+          database: TEMPLATE_DATABASE,
           template: TEMPLATE_FILE,
           statementTimeoutMs,
         },
@@ -129,19 +132,20 @@ export class Spares {
 }
 
 /**
- * Gives an empty database its name and its owner, in 5 to 20 ms.
+ * Gives an empty database its name and its owner. Takes 5 to 20 ms (measured).
  *
- * A database cannot be renamed by its own session, so this writes to the system catalog. The open session
- * uses the number of the database, and the next session its name. The owner gets the rights that the real
- * service grants: to log in, and no others outside of this database. It owns the extension `vector`, because
- * a restored dump sets the extension's comment.
+ * PostgreSQL refuses to rename a database from its own session, so this function writes to the system
+ * catalog. The open session refers to the database by its object id, and the next session by its new name.
+ * Outside of this database the owner may only log in, as in the real service. The owner also owns the
+ * extension `vector`, because restoring a dump sets the comment of the extension.
  *
- * @param name checked: `db_` and 12 hexadecimal digits
- * @param user checked: `usr_` and 12 hexadecimal digits
+ * @param name `db_` and 12 hexadecimal digits. The caller has checked it.
+ * @param user `usr_` and 12 hexadecimal digits. The caller has checked it.
+ * @throws Error with the message of the engine
  */
 export async function assignDatabaseName(engine: Engine, name: string, user: string): Promise<void> {
   const answers = new HiddenAnswers(
-    size => engine.taken(size),
+    size => engine.outputTaken(size),
     () => {},
   )
   const statement = frame(
@@ -152,5 +156,5 @@ export async function assignDatabaseName(engine: Engine, name: string, user: str
   )
   await engine.run(statement, Number.POSITIVE_INFINITY, answers)
   if (answers.error !== undefined)
-    throw new Error(`the database could not be named: ${answers.error.message}`)
+    throw new Error(`the new database could not be named ${name}: ${answers.error.message}`)
 }

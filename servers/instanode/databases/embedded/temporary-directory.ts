@@ -6,22 +6,22 @@ import { DirectoryLock } from './data-directory.js'
 
 const PREFIX = 'understudy-databases-'
 
-/** Names of directories that `mkdtemp` makes from the prefix. */
+/** The names that `mkdtemp` makes from the prefix. */
 const TEMPORARY_DIRECTORY = /^understudy-databases-[A-Za-z0-9]{6}$/
 
-/** Creates a temporary directory for the databases of this process. */
+/** Creates a temporary data directory for this process. @returns its absolute path */
 export function makeTemporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), PREFIX))
 }
 
 /**
- * Removes the temporary directories of processes that were killed (25 MB and more each).
+ * Removes the temporary data directories of processes that were killed. Each has 25 MB or more.
  *
- * A directory is removed only if it has our name and our user, and if its lock names a process that is
- * certainly gone. Several processes may try, and the one that gets the lock removes it. A directory that
- * cannot be removed is left for the next start.
+ * A directory is removed only if its name matches, it belongs to the same user, and its lock names a process
+ * that has certainly ended. If several processes try at once, the process that gets the lock removes the
+ * directory. A directory that cannot be removed stays until the next start.
  *
- * @param parent directory to search. Default: the system's temporary directory
+ * @param parent the directory to search. Default: the temporary directory of the system
  */
 export async function removeAbandonedDirectories(parent = tmpdir()): Promise<void> {
   const entries = await readdir(parent).catch(() => [])
@@ -33,7 +33,7 @@ export async function removeAbandonedDirectories(parent = tmpdir()): Promise<voi
 async function removeAbandoned(directory: string): Promise<void> {
   const stats = lstatSync(directory)
   if (!stats.isDirectory() || (process.getuid !== undefined && stats.uid !== process.getuid())) return
-  const lock = DirectoryLock.inherit(directory)
+  const lock = DirectoryLock.takeAbandoned(directory)
   if (lock === undefined) return
   try {
     await removeTemporaryDirectory(directory)
@@ -43,8 +43,8 @@ async function removeAbandoned(directory: string): Promise<void> {
 }
 
 /**
- * Removes the lock last. If only a part of the directory could be removed, another process can still take the
- * lock.
+ * Removes a temporary data directory. The lock file is removed last, so
+ * that another process can finish the work if this process is killed.
  */
 export async function removeTemporaryDirectory(directory: string): Promise<void> {
   for (const entry of await readdir(directory))

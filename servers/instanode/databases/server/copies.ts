@@ -3,51 +3,59 @@ import type { IdSource } from '../../../../shared/ids.js'
 import { type Admin, name } from './admin.js'
 import {
   endSessions,
+  enforceStorage,
   findTenant,
   findTenants,
-  judge,
-  limit,
+  limitsCommentSql,
   lockOut,
-  remember,
+  setTenantLimits,
   type Tenant,
 } from './tenant.js'
 
-/** A copy of one database, and the properties that the server does not store. */
+/** A copy of one database, with the properties that PostgreSQL does not copy. */
 interface Copy {
-  /** Name of the database that has the copy. */
-  readonly place: string
+  /** Name of the database that contains the copy. */
+  readonly database: string
   readonly tenant: Tenant
   readonly connections: number
   readonly blocked: boolean
 }
 
-/** PostgreSQL's code for a role that still owns an object. */
-const STILL_OWNS = '2BP01'
+/**
+ * SQLSTATE of a role that cannot be dropped, because it
+ * still owns an object (`dependent_objects_still_exist`).
+ */
+const DEPENDENT_OBJECTS = '2BP01'
 
 /**
- * Copies of databases on the server. Each copy is a database without the right to connect. The server copies
- * only databases without connections, so the sessions are ended (57P01).
+ * Copies databases on the server and restores them. Each copy is a database
+ * with `ALLOW_CONNECTIONS false`. PostgreSQL copies only a database without
+ * sessions, so `create` ends the sessions of the original with 57P01.
  */
 export class ServerCopies {
   readonly #admin: Admin
   readonly #ids: IdSource
-  readonly #kept = new Map<string, readonly Copy[]>()
-  /** Owners whose database is dropped while a copy of it exists. */
-  readonly #owners = new Set<string>()
+  readonly #copies = new Map<string, readonly Copy[]>()
+  /** Owners that could not be dropped with their database, because a copy still belongs to them. */
+  readonly #remainingOwners = new Set<string>()
 
   constructor(admin: Admin, ids: IdSource) {
     this.#admin = admin
     this.#ids = ids
   }
 
-  /** Copies the databases that exist. @returns the id of the copies and the names of the copied databases */
-  async keep(names: readonly string[]): Promise<{ id: string; names: string[] }> {
+  /**
+   * Copies databases. Leaves out names without a database.
+   *
+   * @returns the id of the copies and the names of the copied databases
+   */
+  async create(names: readonly string[]): Promise<{ id: string; names: string[] }> {
     const id = this.#ids.hex(12)
     const copies: Copy[] = []
-    this.#kept.set(id, copies)
+    this.#copies.set(id, copies)
     try {
-      for (const wanted of names) {
-        const [tenant] = await findTenants(this.#admin, wanted)
+      for (const requested of names) {
+        const [tenant] = await findTenants(this.#admin, requested)
         if (tenant !== undefined) copies.push(await this.#copy(tenant))
       }
     } catch (error) {
@@ -57,48 +65,57 @@ export class ServerCopies {
     return { id, names: copies.map(({ tenant }) => tenant.name) }
   }
 
-  /** @throws Refusal `unknown_copies`, or the error of a copy that failed. Nothing has changed then. */
+  /**
+   * Restores databases from their copies.
+   *
+   * @throws Refusal `unknown_copies`, or the error of a clone that failed. Nothing has changed then.
+   */
   async putBack(id: string): Promise<void> {
-    const copies = this.#kept.get(id)
+    const copies = this.#copies.get(id)
     if (copies === undefined) {
       throw new Refusal('unknown_copies', `there are no copies of databases ${JSON.stringify(id)}`)
     }
-    const fresh: { copy: Copy; place: string }[] = []
+    const clones: { copy: Copy; clone: string }[] = []
     try {
-      for (const copy of copies) fresh.push({ copy, place: await this.#clone(copy.place, copy.tenant.user) })
+      for (const copy of copies)
+        clones.push({ copy, clone: await this.#clone(copy.database, copy.tenant.user) })
     } catch (error) {
-      for (const { place } of fresh) await this.#discard(place)
+      for (const { clone } of clones) await this.#discard(clone)
       throw error
     }
-    for (const { copy, place } of fresh) await this.#install(copy, place)
+    for (const { copy, clone } of clones) await this.#install(copy, clone)
   }
 
   async forget(id: string): Promise<void> {
-    const copies = this.#kept.get(id) ?? []
-    this.#kept.delete(id)
-    for (const { place } of copies) await this.#discard(place)
-    // Another instance may have dropped the database. It had to leave the owner.
-    for (const user of new Set([...this.#owners, ...copies.map(({ tenant }) => tenant.user)])) {
-      if (!(await this.#owns(user))) await this.dropOwner(user)
+    const copies = this.#copies.get(id) ?? []
+    this.#copies.delete(id)
+    for (const { database } of copies) await this.#discard(database)
+    // Another process may have dropped a database. Its owner
+    // remained, because the copy belonged to the owner.
+    for (const user of new Set([...this.#remainingOwners, ...copies.map(({ tenant }) => tenant.user)])) {
+      if (!(await this.#ownsDatabase(user))) await this.dropOwner(user)
     }
   }
 
   async forgetAll(): Promise<void> {
-    for (const id of [...this.#kept.keys()]) await this.forget(id)
+    for (const id of [...this.#copies.keys()]) await this.forget(id)
   }
 
-  /** Drops a role, unless a copy of its database still exists. */
+  /**
+   * Drops the owner of a database. If a copy of the database
+   * still exists, the owner stays until the copy is removed.
+   */
   async dropOwner(user: string): Promise<void> {
     try {
       await this.#admin.run(`DROP ROLE IF EXISTS ${name(user)}`)
-      this.#owners.delete(user)
+      this.#remainingOwners.delete(user)
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === STILL_OWNS)) throw error
-      this.#owners.add(user)
+      if (!(error instanceof Error && 'code' in error && error.code === DEPENDENT_OBJECTS)) throw error
+      this.#remainingOwners.add(user)
     }
   }
 
-  async #owns(user: string): Promise<boolean> {
+  async #ownsDatabase(user: string): Promise<boolean> {
     const [owned] = await this.#admin.run(
       'SELECT 1 FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE r.rolname = $1 LIMIT 1',
       [user],
@@ -114,33 +131,38 @@ export class ServerCopies {
     await this.#admin.run(`ALTER DATABASE ${name(tenant.name)} ALLOW_CONNECTIONS false`)
     try {
       await endSessions(this.#admin, tenant)
-      const place = await this.#clone(tenant.name, tenant.user)
-      return { place, tenant, connections: Number(row?.rolconnlimit), blocked: row?.admitted !== true }
+      const database = await this.#clone(tenant.name, tenant.user)
+      return {
+        database,
+        tenant,
+        connections: Number(row?.rolconnlimit),
+        blocked: row?.admitted !== true,
+      }
     } finally {
       await this.#admin.run(`ALTER DATABASE ${name(tenant.name)} ALLOW_CONNECTIONS true`)
     }
   }
 
-  async #install({ tenant, connections, blocked }: Copy, place: string): Promise<void> {
+  async #install({ tenant, connections, blocked }: Copy, clone: string): Promise<void> {
     const { storageBytes, emptySize, user } = tenant
     await this.#discard(tenant.name)
     await this.#admin.run(
-      `ALTER DATABASE ${name(place)} RENAME TO ${name(tenant.name)};
+      `ALTER DATABASE ${name(clone)} RENAME TO ${name(tenant.name)};
        REVOKE CONNECT, TEMPORARY ON DATABASE ${name(tenant.name)} FROM PUBLIC;
-       ${remember(tenant.name, storageBytes, emptySize)};
+       ${limitsCommentSql(tenant.name, storageBytes, emptySize)};
        ALTER ROLE ${name(user)} LOGIN`,
     )
-    this.#owners.delete(user)
+    this.#remainingOwners.delete(user)
     const found = await findTenant(this.#admin, tenant.name)
-    await limit(this.#admin, found, { storageBytes, connections })
+    await setTenantLimits(this.#admin, found, { storageBytes, connections })
     if (blocked) await lockOut(this.#admin, found)
-    await judge(this.#admin, found)
+    await enforceStorage(this.#admin, found)
     await this.#admin.run(`ALTER DATABASE ${name(tenant.name)} ALLOW_CONNECTIONS true`)
   }
 
   /**
-   * Creates a clone without the right to connect. It belongs to the owner, because the owner must not be
-   * dropped while the clone exists.
+   * Clones a database into one that allows no connections. The clone belongs to the owner of the database, so
+   * the owner cannot be dropped while the clone exists.
    */
   async #clone(template: string, owner: string): Promise<string> {
     const clone = `understudy_copy_${this.#ids.hex(12)}`

@@ -18,53 +18,56 @@ import { Admin, name, text } from './admin.js'
 import { ServerCopies } from './copies.js'
 import { TemplateClones } from './template-clones.js'
 import {
+  enforceStorage,
   findOwner,
   findTenant,
   findTenants,
-  judge,
-  limit,
+  limitsCommentSql,
   lockOut,
-  remember,
-  rememberOwner,
+  ownerCommentSql,
+  setTenantLimits,
 } from './tenant.js'
 
 export interface ServerOptions {
-  /** URL of a PostgreSQL 13 or later, with a role that may create databases and roles. */
+  /**
+   * URL of a PostgreSQL server of version 13 or later. Its
+   * role must be allowed to create databases and roles.
+   */
   adminUrl: string
-  /** Machine time, for the interval between size checks. */
+  /** Machine time, because a manual clock must not stop the size checks. */
   machine: Clock
-  /** Source of salts and of the names of spares. */
+  /** Source of salts and of the names of clones. */
   ids: IdSource
-  /** Whether databases and their owners stay at close. Default false. */
+  /** True: databases and their owners stay when the provider is closed. Default false. */
   keep?: boolean
   /**
-   * Whether other instances on the server use the same template, which then stays. Default false: the
-   * instance makes its own, and removes it at close.
+   * True: all instances on the server share one template, which stays at close. False: this instance creates
+   * its own template and removes it at close. Default false.
    */
   shared?: boolean
   /**
-   * Number of empty databases that are kept ready. Default 2, and 0 with a shared template, because a killed
-   * instance would leave them behind.
+   * Number of empty databases that are kept ready. Default 2. With a shared template the default is 0,
+   * because the empty databases of a killed instance would stay on the server.
    */
   spares?: number
-  /** Milliseconds that creating a database may take. Default 60,000. */
+  /** Milliseconds in which a database must be created. Default 60,000. */
   provisionLimitMs?: number
-  /** Milliseconds between checks of the sizes. Default 2000. */
+  /** Milliseconds between two checks of all sizes. Default 2,000. */
   quotaPollMs?: number
 }
 
-/** PostgreSQL's codes for a name that is taken. */
-const TAKEN = new Set(['42710', '42P04'])
+/** SQLSTATEs of a role (42710) or database (42P04) that already exists. */
+const NAME_TAKEN = new Set(['42710', '42P04'])
 
 /**
- * Milliseconds before a spare is replaced. Longer than opening a connection takes, because cloning at once
- * would slow the caller's first connection.
+ * Milliseconds before the next clone is created. Cloning slows the server
+ * down, so this time leaves the caller's first connection undisturbed.
  */
 const REFILL_MS = 200
 
 /**
- * Databases on a real PostgreSQL server, with a role each. The server's own limits are used where it has
- * them.
+ * Creates databases on a real PostgreSQL server, each with a role as its owner. The server enforces the limit
+ * of connections. PostgreSQL has no storage limit, so this class checks the sizes.
  */
 export class ServerDatabases implements DatabaseProvider {
   readonly #options: ServerOptions
@@ -72,25 +75,25 @@ export class ServerDatabases implements DatabaseProvider {
   readonly #clones: TemplateClones
   readonly #copies: ServerCopies
   readonly #notes: string[] = [
-    'Storage is looked at every few seconds; past its limit a database becomes read-only (25006).',
+    'Sizes are checked every few seconds. A database beyond its storage limit becomes read-only (25006).',
   ]
-  /** Names of the databases that this instance created and has to remove. */
-  readonly #made = new Set<string>()
-  #poll: Wakeup | undefined
+  /** Names of the databases that this instance has created, and drops at close unless `keep` is set. */
+  readonly #created = new Set<string>()
+  #nextCheck: Wakeup | undefined
   #refill: Wakeup | undefined
-  #judging: Promise<void> = Promise.resolve()
+  #checking: Promise<void> = Promise.resolve()
   #closed = false
 
   private constructor(options: ServerOptions) {
     this.#options = options
     this.#admin = new Admin(options.adminUrl)
     const { ids, shared = false, spares = shared ? 0 : 2 } = options
-    this.#clones = new TemplateClones({ admin: this.#admin, ids, wanted: spares, shared })
+    this.#clones = new TemplateClones({ admin: this.#admin, ids, spares, shared })
     this.#copies = new ServerCopies(this.#admin, options.ids)
   }
 
   /**
-   * Connects, checks for pgvector, and prepares spare databases in the background.
+   * Connects to the server, creates the template, and starts to create clones in the background.
    *
    * @throws Refusal `bad_database_url`, `database_server_down`, `database_rights`
    */
@@ -100,15 +103,13 @@ export class ServerDatabases implements DatabaseProvider {
       await provider.#admin.check()
       await provider.#admin.checkRights()
       if (!(await provider.#clones.start()))
-        provider.#notes.push(
-          'pgvector is not available on this server: databases come without the vector type.',
-        )
+        provider.#notes.push('pgvector is not available on this server, so databases have no vector type.')
     } catch (error) {
       await provider.#admin.close()
       throw error
     }
     provider.#clones.refill()
-    provider.#watch()
+    provider.#scheduleCheck()
     return provider
   }
 
@@ -120,13 +121,13 @@ export class ServerDatabases implements DatabaseProvider {
     checkSpec(spec)
     const { machine, provisionLimitMs: ms = 60_000 } = this.#options
     const what = `making the database ${spec.name}`
-    return await withinLimit({ machine, ms, what, signal }, signal => this.#make(spec, signal))
+    return await withinLimit({ machine, ms, what, signal }, signal => this.#create(spec, signal))
   }
 
-  /** Creates a database. A failure leaves nothing behind. */
-  async #make(spec: DatabaseSpec, signal: AbortSignal): Promise<{ url: string }> {
+  /** Creates a database from a clone. If a step fails, nothing is left. */
+  async #create(spec: DatabaseSpec, signal: AbortSignal): Promise<{ url: string }> {
     const { user, password, limits } = spec
-    // The password is sent as a verifier, so that the server's logs do not have it.
+    // The server receives a verifier instead of the password, so the password is never in its log.
     const { salt, iterations, storedKey, serverKey } = await makeVerifier(
       password,
       this.#options.ids.bytes(16),
@@ -139,24 +140,28 @@ export class ServerDatabases implements DatabaseProvider {
     }
     this.#refillSoon()
     try {
-      // One message is one transaction: all of it or nothing. The membership allows an administrator without
-      // superuser rights to change the owner.
+      // One message is one transaction, so all statements succeed or none. An administrator that is not a
+      // superuser must be a member of the role to make it the owner.
       await this.#admin.run(
         `CREATE ROLE ${name(user)} LOGIN PASSWORD ${text(secret)} CONNECTION LIMIT ${limits.connections};
          ALTER ROLE ${name(user)} SET statement_timeout = '30s';
          GRANT ${name(user)} TO CURRENT_USER;
-         ${rememberOwner(user, spec.name)};
+         ${ownerCommentSql(user, spec.name)};
          ALTER DATABASE ${name(clone.name)} RENAME TO ${name(spec.name)};
          ALTER DATABASE ${name(spec.name)} OWNER TO ${name(user)};
-         ${remember(spec.name, limits.storageBytes, clone.size)}`,
+         ${limitsCommentSql(spec.name, limits.storageBytes, clone.size)}`,
       )
     } catch (error) {
       await this.#clones.discard(clone.name)
-      if (error instanceof Error && 'code' in error && TAKEN.has(String(error.code)))
-        throw new Refusal('database_exists', `there is a database ${spec.name} or a user ${user} already`)
+      if (error instanceof Error && 'code' in error && NAME_TAKEN.has(String(error.code)))
+        throw new Refusal(
+          'database_exists',
+          `the database ${spec.name} or the user ${user} already exists`,
+          'use another name',
+        )
       throw error
     }
-    this.#made.add(spec.name)
+    this.#created.add(spec.name)
     if (signal.aborted) {
       await this.drop(spec.name)
       throw signal.reason
@@ -167,8 +172,8 @@ export class ServerDatabases implements DatabaseProvider {
   async setLimits(database: string, limits: DatabaseLimits): Promise<void> {
     checkLimits(limits)
     checkDatabaseName(database)
-    await limit(this.#admin, await findTenant(this.#admin, database), limits)
-    await judge(this.#admin, await findTenant(this.#admin, database))
+    await setTenantLimits(this.#admin, await findTenant(this.#admin, database), limits)
+    await enforceStorage(this.#admin, await findTenant(this.#admin, database))
   }
 
   async block(database: string): Promise<void> {
@@ -179,13 +184,14 @@ export class ServerDatabases implements DatabaseProvider {
   async drop(database: string): Promise<void> {
     checkDatabaseName(database)
     const [tenant] = await findTenants(this.#admin, database)
-    this.#made.delete(database)
+    this.#created.delete(database)
     if (tenant === undefined) {
-      const left = await findOwner(this.#admin, database)
-      if (left !== undefined) await this.#copies.dropOwner(left)
+      const owner = await findOwner(this.#admin, database)
+      if (owner !== undefined) await this.#copies.dropOwner(owner)
       return
     }
-    // New sessions are refused before the open ones are ended, so that a client cannot reconnect in between.
+    // The owner may not log in from here on. Otherwise a
+    // client could reconnect before the database is dropped.
     await this.#admin.run(`ALTER ROLE ${name(tenant.user)} NOLOGIN`)
     await this.#clones.discard(database)
     await this.#copies.dropOwner(tenant.user)
@@ -209,12 +215,12 @@ export class ServerDatabases implements DatabaseProvider {
 
   async copy(names: readonly string[]): Promise<DatabaseCopies> {
     for (const database of names) checkDatabaseName(database)
-    return await this.#copies.keep(names)
+    return await this.#copies.create(names)
   }
 
   async putBack({ id, names }: DatabaseCopies): Promise<void> {
     await this.#copies.putBack(id)
-    for (const database of names) this.#made.add(database)
+    for (const database of names) this.#created.add(database)
   }
 
   async forget({ id }: DatabaseCopies): Promise<void> {
@@ -228,11 +234,11 @@ export class ServerDatabases implements DatabaseProvider {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#poll?.cancel()
+    this.#nextCheck?.cancel()
     this.#refill?.cancel()
-    await this.#judging
+    await this.#checking
     await this.#copies.forgetAll()
-    if (this.#options.keep !== true) for (const database of [...this.#made]) await this.drop(database)
+    if (this.#options.keep !== true) for (const database of [...this.#created]) await this.drop(database)
     await this.#clones.close()
     await this.#admin.close()
   }
@@ -245,19 +251,20 @@ export class ServerDatabases implements DatabaseProvider {
     })
   }
 
-  #watch(): void {
+  #scheduleCheck(): void {
     const { machine, quotaPollMs = 2_000 } = this.#options
-    this.#poll = machine.wakeAt(machine.now() + quotaPollMs, () => {
-      this.#judging = this.#judgeAll().then(() => {
-        if (!this.#closed) this.#watch()
+    this.#nextCheck = machine.wakeAt(machine.now() + quotaPollMs, () => {
+      this.#checking = this.#checkStorage().then(() => {
+        if (!this.#closed) this.#scheduleCheck()
       })
-      return this.#judging
+      return this.#checking
     })
   }
 
-  async #judgeAll(): Promise<void> {
-    // The server may be down, or a database may have been dropped. The next check looks again.
+  async #checkStorage(): Promise<void> {
+    // Errors are ignored, because the server may be down or a database
+    // may just have been dropped. The next check repeats the work.
     const tenants = await findTenants(this.#admin).catch(() => [])
-    for (const tenant of tenants) await judge(this.#admin, tenant).catch(() => undefined)
+    for (const tenant of tenants) await enforceStorage(this.#admin, tenant).catch(() => undefined)
   }
 }

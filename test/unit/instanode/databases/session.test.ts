@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { Channels } from '../../../../servers/instanode/databases/embedded/session/channels.js'
 import {
+  LockTimeout,
   SessionLock,
-  WaitedTooLong,
 } from '../../../../servers/instanode/databases/embedded/session/engine-lifecycle.js'
 import {
   Settings,
   startupSettings,
 } from '../../../../servers/instanode/databases/embedded/session/settings.js'
 import {
-  onlyFrees,
+  onlyFreesSpace,
   Statements,
-  withoutPromotion,
+  withoutUserChange,
 } from '../../../../servers/instanode/databases/embedded/session/statements.js'
 import { type Frame, frame } from '../../../../servers/instanode/databases/embedded/wire/frames.js'
 import { Clock } from '../../../../shared/clock/clock.js'
@@ -49,7 +49,7 @@ describe('statements', () => {
 
   it('keeps what a failed batch did parse, and forgets the rest', () => {
     const statements = new Statements('me_')
-    statements.failed(statements.rewrite([parse('a', 'SELECT 1'), parse('b', 'SELEC 2')]), 1)
+    statements.noteFailed(statements.rewrite([parse('a', 'SELECT 1'), parse('b', 'SELEC 2')]), 1)
     statements.lostAll()
     expect(statements.rewrite([bind('a'), bind('b')]).restored).toEqual(['a'])
   })
@@ -70,20 +70,20 @@ describe('turn', () => {
   it('is given in the order it was asked for, and taken back from who waits too long', async () => {
     const clock = new Clock({ mode: 'manual' })
     const turn = new SessionLock<string>(clock)
-    await turn.take('a')
-    await turn.take('a')
+    await turn.acquire('a')
+    await turn.acquire('a')
     const order: string[] = []
-    const waits = ['b', 'c'].map(who => turn.take(who).then(() => order.push(who)))
-    const impatient = turn.take('d', 100)
-    const refused = expect(impatient).rejects.toBeInstanceOf(WaitedTooLong)
+    const waits = ['b', 'c'].map(who => turn.acquire(who).then(() => order.push(who)))
+    const impatient = turn.acquire('d', 100)
+    const refused = expect(impatient).rejects.toBeInstanceOf(LockTimeout)
     await clock.advance(100)
     await refused
-    turn.pass()
-    turn.pass()
+    turn.release()
+    turn.release()
     await Promise.all(waits)
     expect(order).toEqual(['b', 'c'])
     expect(turn.holder).toBe('c')
-    turn.pass()
+    turn.release()
     expect(turn.free).toBe(true)
   })
 
@@ -91,8 +91,8 @@ describe('turn', () => {
     const clock = new Clock({ mode: 'manual' })
     let opening = true
     const turn = new SessionLock<string>(clock, () => opening)
-    await turn.take('a')
-    const refused = expect(turn.take('b', 100)).rejects.toBeInstanceOf(WaitedTooLong)
+    await turn.acquire('a')
+    const refused = expect(turn.acquire('b', 100)).rejects.toBeInstanceOf(LockTimeout)
     await clock.advance(150)
     opening = false
     expect(clock.pending).toBe(1)
@@ -104,20 +104,20 @@ describe('turn', () => {
 describe('settings', () => {
   it('lists custom names it has seen, and restores values whatever is in them', () => {
     const settings = new Settings(new Map())
-    expect(settings.plain).toBe(true)
-    settings.mentions(`SET LOCAL app.tenant = 'x'; SELECT set_config('Other.Name', 'y', false)`)
-    settings.completed('SET')
-    expect(settings.plain).toBe(false)
-    expect(settings.listing).toContain('app.tenant')
-    expect(settings.listing).toContain('other.name')
-    settings.keep([
+    expect(settings.areDefaults).toBe(true)
+    settings.noteSql(`SET LOCAL app.tenant = 'x'; SELECT set_config('Other.Name', 'y', false)`)
+    settings.noteCompleted('SET')
+    expect(settings.areDefaults).toBe(false)
+    expect(settings.listSql).toContain('app.tenant')
+    expect(settings.listSql).toContain('other.name')
+    settings.save([
       ['app.tenant', `it's \\ here`],
       ['other.name', null],
       ['role', 'none'],
     ])
-    expect(settings.restoring).toBe(`SELECT set_config( E'app.tenant',  E'it\\'s \\\\ here', false)`)
-    settings.keep([])
-    expect(settings.plain).toBe(true)
+    expect(settings.restoreSql).toBe(`SELECT set_config( E'app.tenant',  E'it\\'s \\\\ here', false)`)
+    settings.save([])
+    expect(settings.areDefaults).toBe(true)
   })
 
   it('reads start-up options as PostgreSQL does', () => {
@@ -139,13 +139,13 @@ describe('settings', () => {
 describe('channels', () => {
   it('follows LISTEN and UNLISTEN, quoted or folded', () => {
     const channels = new Channels<string>()
-    channels.follow('a', 'LISTEN Jobs; listen "Jobs"')
-    channels.follow('b', 'LISTEN jobs')
+    channels.record('a', 'LISTEN Jobs; listen "Jobs"')
+    channels.record('b', 'LISTEN jobs')
     expect(channels.names).toEqual(['jobs', 'Jobs'])
-    expect(channels.follow('a', 'UNLISTEN jobs')).toBe(true)
+    expect(channels.record('a', 'UNLISTEN jobs')).toBe(true)
     expect([...channels.listeners('jobs')]).toEqual(['b'])
-    channels.follow('b', 'UNLISTEN *')
-    expect(channels.listening).toBe('LISTEN "Jobs"')
+    channels.record('b', 'UNLISTEN *')
+    expect(channels.listenSql).toBe('LISTEN "Jobs"')
   })
 })
 
@@ -158,7 +158,7 @@ describe('policy', () => {
     ['WITH x AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM x', false],
     ['CREATE TABLE t ()', false],
   ])('does %s only free space? %s', (sql, frees) => {
-    expect(onlyFrees([sql])).toBe(frees)
+    expect(onlyFreesSpace([sql])).toBe(frees)
   })
 
   it.each([
@@ -169,6 +169,6 @@ describe('policy', () => {
     ['SET ROLE postgres', true],
   ])('does %s pass? %s', (sql, passes) => {
     for (const asked of [message('Q', sql), parse('s', sql)])
-      expect(withoutPromotion(asked) === asked).toBe(passes)
+      expect(withoutUserChange(asked) === asked).toBe(passes)
   })
 })

@@ -7,40 +7,50 @@ import type { Interrupts } from './interrupts.js'
 import { startParameters } from './template.js'
 import type { Input, Output } from './worker-io.js'
 
-/** ENOSPC in the numbers of WebAssembly's system interface (WASI). Postgres turns it into SQLSTATE 53100. */
+/**
+ * Number of the error ENOSPC ("no space left on device") in WASI,
+ * WebAssembly's system interface. Postgres reports it as SQLSTATE 53100.
+ */
 const NO_SPACE = 51
 
 /**
- * The system catalog has object ids below this number. It must stay writable. `FirstNormalObjectId` in
- * Postgres.
+ * The lowest object id of user data (`FirstNormalObjectId` in Postgres). Files with lower numbers belong to
+ * the system catalog, which must stay writable.
  */
 const FIRST_USER_OBJECT = 16384
 
 /**
- * Bytes that the sorts and hashes of one statement may spill to disk. The real service intends to limit this
- * too.
+ * Bytes of temporary files that one statement may write for sorts and hashes:
+ * 256 MB. The real service tries to set such a limit and fails (`temp_file_limit`
+ * needs a superuser). Here it protects the disk of the machine.
  */
 const MAX_SPILLED_BYTES = 256 * 1024 * 1024
 
-/** The status with which the engine leaves its main loop for Postgres's own error recovery (`siglongjmp`). */
+/**
+ * Status of the exception by which the engine leaves its main
+ * loop after an SQL error. Postgres calls `siglongjmp` there.
+ */
 const ERROR_RECOVERY = 100
 
-/** Directory of the one database. `initdb` gives it this id whatever its name is. */
+/**
+ * Directory of the database, in the data directory. 5 is
+ * the object id that `initdb` gives to the first database.
+ */
 const DATABASE_DIRECTORY = 'base/5'
 
 /**
- * A start-up packet of protocol 3.0 with `user` and `database`. The engine answers with its parameters and
- * reports their changes from then on.
+ * A start-up packet of protocol 3.0 with `user` and `database`. The engine answers it with the values of its
+ * parameters, and reports every later change.
  */
-const GREETING = startupPacket()
+const STARTUP_PACKET = startupPacket()
 
 type Module = PGlite['Module']
 
 /**
- * One Postgres. It runs one message after the other, as the main loop of Postgres does.
+ * Runs one Postgres in this thread. It handles one message after the other, as Postgres's own main loop does.
  *
- * Its two socket callbacks are replaced by blocking ones. So a statement can read from its client in the
- * middle (COPY), and no whole answer has to be kept in memory.
+ * Two blocking callbacks replace Postgres's reads and writes on a socket. So a statement can wait for more
+ * data from its client (COPY), and long answers do not have to fit in memory.
  */
 export class Backend {
   readonly #engine: PGlite
@@ -61,14 +71,14 @@ export class Backend {
     this.#input = io.input
     this.#output = io.output
     this.#interrupts = io.interrupts
-    this.#connect()
+    this.#connectCallbacks()
   }
 
   static async open(
     start: EngineStart,
     io: { input: Input; output: Output; interrupts: Interrupts },
   ): Promise<Backend> {
-    const engine = await io.interrupts.during(() =>
+    const engine = await io.interrupts.watchWhile(() =>
       PGlite.create({
         dataDir: start.directory,
         database: start.database,
@@ -84,18 +94,19 @@ export class Backend {
     return new Backend(engine, guard, io)
   }
 
-  /** Has the engine report its parameters to the output. */
-  greet(): void {
-    this.#input.give(GREETING)
+  /** Makes the engine write the values of its parameters to the output. */
+  reportParameters(): void {
+    this.#input.give(STARTUP_PACKET)
     this.#module._ProcessStartupPacket(this.#module._pgl_getMyProcPort(), true, true)
     this.#module._pgl_sendConnData()
     this.#module._pgl_pq_flush()
   }
 
   /**
-   * Answers frontend messages.
+   * Runs messages of a client, and writes the answers to the
+   * output. Blocks the thread until all messages are answered.
    *
-   * @param bytes whole messages
+   * @param bytes complete messages
    * @param maxBytes the largest size that the database's files may reach, in bytes
    */
   run(bytes: Uint8Array, maxBytes: number): void {
@@ -130,7 +141,7 @@ export class Backend {
     await this.#engine.close()
   }
 
-  #connect(): void {
+  #connectCallbacks(): void {
     const module = this.#module
     const read = module.addFunction((address: number, maxBytes: number) => {
       const bytes = this.#input.take(maxBytes)
@@ -146,12 +157,12 @@ export class Backend {
   }
 }
 
-/** The extension's control file, in the engine's own file system. */
+/** Path of the control file of the extension `vector`, in the file system of the engine. */
 const VECTOR_CONTROL = '/pglite/share/postgresql/extension/vector.control'
 
 /**
- * Allows the owner of the database to create the extension again after dropping it, as `pg_dump --clean`
- * does.
+ * Marks the extension `vector` as trusted. The owner of a database can
+ * then drop it and create it again, as a dump of `pg_dump --clean` does.
  */
 function trustVector(files: EngineFiles): void {
   const control = files.readFile(VECTOR_CONTROL, { encoding: 'utf8' })
@@ -186,26 +197,31 @@ type WriteFile = (
 ) => number
 
 /**
- * Enforces the storage limit of a database in the file system.
+ * Enforces the storage limit of a database, in the writes to its files.
  *
- * A write that would make a table or an index larger than the limit fails with "no space left on device".
- * Postgres handles that error itself: it rolls back and reports the SQLSTATE.
+ * A write that would make the files larger than the limit fails with "no space left on device". Postgres then
+ * rolls back the transaction and reports the SQLSTATE.
  *
- * Only growth is refused. Pages that exist can always be rewritten, so reads, deletes and updates in place
- * continue. The log, the catalog and the free space maps are never refused, because Postgres needs them to
- * clean up after an error.
+ * Only writes that enlarge the file of a table or an index are refused. Existing pages can always be
+ * rewritten, so reads, deletes and updates in place still work. Writes to the log, the catalog and the free
+ * space maps are never refused, because Postgres needs them to clean up after an error.
  */
 class StorageGuard {
   /** The largest size that the database's files may reach, in bytes. */
   maxBytes = Number.POSITIVE_INFINITY
+  /** Bytes written to the database's files since the engine opened. */
   written = 0
+  /** Bytes written to the write-ahead log since the engine opened. */
   logged = 0
-  /** Upper bound in bytes. Growth is added at once. A measurement finds shrinking. */
+  /**
+   * Upper bound of the size in bytes. Growth is added at once,
+   * and {@link measure} finds out when files have become smaller.
+   */
   #size: number
   #spilled = 0
   readonly #files: string
 
-  /** @param directory the database's own directory on the machine, `…/base/5` */
+  /** @param directory absolute path of the database's directory, `…/base/5` */
   constructor(directory: string) {
     this.#files = directory
     this.#size = this.measure()
@@ -225,13 +241,19 @@ class StorageGuard {
     }
   }
 
-  /** Starts a new statement. The files that the last statement spilled have been removed. */
+  /**
+   * Starts a new run. The temporary files of the last run
+   * are removed by then, so their bytes count from 0 again.
+   */
   begin(maxBytes: number): void {
     this.maxBytes = maxBytes
     this.#spilled = 0
   }
 
-  /** Returns the exact size, in bytes. Takes about 1 ms, because it asks for the size of some 300 files. */
+  /**
+   * Measures the exact size of the database's files, in
+   * bytes. Takes about 1 ms for some 300 files (measured).
+   */
   measure(): number {
     let size = 0
     for (const file of readdirSync(this.#files))
@@ -263,8 +285,8 @@ class StorageGuard {
 }
 
 /**
- * Returns whether a path is the main file of a table or an index, such as `16384` or `16384.1`. Its maps
- * (`16384_fsm`, `16384_vm`) are not.
+ * Returns whether a path is a data file of a user's table or index, such as `16384` or `16384.1`. The maps of
+ * a table (`16384_fsm`, `16384_vm`) are not.
  */
 function isUserData(path: string): boolean {
   const file = path.slice(path.lastIndexOf('/') + 1)

@@ -10,17 +10,20 @@ import { exitSignal } from '../../../../../shared/util/exit-signals.js'
 import { packTemplate, startParameters, TEMPLATE_FILE } from './template.js'
 
 /**
- * Milliseconds that the build may take. It takes 5 s as a rule. After a hundred times that it counts as hung.
+ * Milliseconds in which the build must end. It usually
+ * takes 5 s, and counts as hung after a hundred times that.
  */
 const LIMIT_MS = 500_000
 
 /**
- * Builds the data directory that every embedded database starts from, as a step of `npm run build`.
+ * Builds the template: the data directory that every embedded
+ * database starts from. It is a step of `npm run build`.
  *
- * The build takes about 5 s, which the first `create_postgres` saves. The engine blocks its thread, so it
- * runs in a thread that this one can end: at the limit or on a signal. Nothing is left behind then.
+ * Without a template, every new database would need these 5 s. The engine
+ * blocks its thread, so it runs in a worker thread. The main thread ends
+ * the worker at the time limit or on a signal, and then removes the files.
  *
- * @param folder receives the packed template, and is created if it is missing
+ * @param folder the directory for the packed template. It is created if it is missing.
  */
 async function build(folder: string): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'understudy-template-'))
@@ -33,7 +36,7 @@ async function build(folder: string): Promise<void> {
     worker.once('error', reject)
     worker.once('exit', code => {
       if (code === 0) resolve()
-      else reject(new Error(`the engine's thread ended with code ${code}`))
+      else reject(new Error(`the worker thread of the build has exited with code ${code}`))
     })
   })
   try {
@@ -51,18 +54,18 @@ async function build(folder: string): Promise<void> {
   }
 }
 
-interface Order {
-  /** An empty directory for temporary files. */
+interface BuildPaths {
+  /** An empty directory for the unpacked data directory. */
   scratch: string
   /** Path of the packed template. */
   packed: string
 }
 
 /**
- * Creates and packs the data directory. Log segments of 1 MB and no template databases shrink it from 39 MB
- * to 14 MB.
+ * Creates the data directory and packs it. Log segments of 1 MB, and the removal of PostgreSQL's own template
+ * databases, reduce its size from 39 MB to 14 MB.
  */
-async function buildIn({ scratch, packed }: Order): Promise<void> {
+async function buildIn({ scratch, packed }: BuildPaths): Promise<void> {
   const directory = join(scratch, 'data')
   const engine = await PGlite.create({
     dataDir: directory,
@@ -71,8 +74,8 @@ async function buildIn({ scratch, packed }: Order): Promise<void> {
     startParams: startParameters(0),
   })
   await engine.exec('CREATE EXTENSION vector')
-  // The functions behind conversions end the engine. Without its row in the catalog a conversion is refused
-  // with an error.
+  // The engine crashes when it calls a function for encoding conversion. Without the rows in this catalog,
+  // Postgres refuses a conversion with an error instead.
   await engine.exec('DELETE FROM pg_conversion')
   await engine.exec(`UPDATE pg_database SET datistemplate = false WHERE datname LIKE 'template_'`)
   for (const statement of ['DROP DATABASE template1', 'DROP DATABASE template0', 'VACUUM', 'CHECKPOINT'])
@@ -81,10 +84,11 @@ async function buildIn({ scratch, packed }: Order): Promise<void> {
   writeFileSync(packed, packTemplate(directory))
 }
 
-const order: Order | null = workerData
-if (!isMainThread && order !== null) await buildIn(order)
+const paths: BuildPaths | null = workerData
+if (!isMainThread && paths !== null) await buildIn(paths)
 else {
   const [folder] = process.argv.slice(2)
-  if (folder === undefined) throw new Error('build-template needs the folder that gets the template')
+  if (folder === undefined)
+    throw new Error('the folder for the template is missing: node build-template.js FOLDER')
   await build(folder)
 }

@@ -1,46 +1,56 @@
-/** The messages between the main thread and the worker of an engine. */
+// The messages and the shared memory between the main thread and the worker thread of an engine.
 
-/** Cells of the shared `Int32Array`: the only way to reach a worker that is busy inside Postgres. */
+/**
+ * Indices into the shared `Int32Array`. A worker that is busy
+ * inside Postgres receives no messages, but can read these cells.
+ */
 export const CELL = {
-  /** Not 0: stop the running statement. */
+  /** 1 asks the running statement to stop. Otherwise 0. */
   cancel: 0,
-  /** Bytes of output that were posted and that the client's socket has not taken yet. */
+  /** Bytes of output that the worker has posted and the main thread has not sent to the client yet. */
   inFlight: 1,
-  /** Counts the inputs that were sent to a waiting statement. */
+  /** Number of `feed` messages so far. A change wakes a worker that waits for input. */
   fed: 2,
 } as const
 export const CELLS = 3
 
-/** Bytes of output in flight at which Postgres waits until the client has read some. */
+/** Bytes of output in flight beyond which Postgres waits until the client has read some of them. */
 export const MAX_IN_FLIGHT_BYTES = 4 * 1024 * 1024
 
 /** The start options of a worker. */
 export interface EngineStart {
   /** Absolute path of the data directory. */
   directory: string
-  /** The database to open in it. */
+  /** Name of the database to open. */
   database: string
-  /** A packed template. The directory is filled from it first. */
+  /** Path of a packed template. If it is given, the directory is created from the template first. */
   template?: string
   wasm: WebAssembly.Module
   cells: SharedArrayBuffer
-  /** Shown by `SHOW statement_timeout`. The session enforces it, because the engine has no timers. */
+  /**
+   * The `statement_timeout` that Postgres shows, in milliseconds.
+   * The session enforces it, because the engine has no timers.
+   */
   statementTimeoutMs: number
 }
 
-/** Messages to the worker. */
-export type EngineOrder =
+/** The messages to the worker. */
+export type EngineCommand =
   /**
-   * Whole frontend messages. `maxBytes` is the largest size that the database's files may reach, in bytes.
+   * Runs complete messages of a client. `maxBytes` is the
+   * largest size that the database's files may reach, in bytes.
    */
   | { kind: 'run'; bytes: Uint8Array; maxBytes: number }
-  /** More input for a statement that reads from its client (COPY). */
+  /** Gives more input to a statement that reads from its client (COPY). */
   | { kind: 'feed'; bytes: Uint8Array }
   | { kind: 'end' }
 
-/** The state of an engine after a run. */
+/** Sizes of an engine after a run. */
 export interface EngineState {
-  /** Upper bound of the size of the database's files, in bytes. Shrinking shows late. */
+  /**
+   * Upper bound of the size of the database's files, in bytes. It
+   * may stay too high for a while after files have become smaller.
+   */
   size: number
   /** Bytes written to the write-ahead log since the engine opened. */
   logged: number
@@ -50,14 +60,14 @@ export interface EngineState {
   memory: number
 }
 
-/** Messages from the worker. */
-export type EngineReport =
-  /** The database is open. The engine's parameters have come before as output. */
+/** The messages from the worker. */
+export type EngineEvent =
+  /** The database is open. The values of the engine's parameters were sent before, as output. */
   | { kind: 'ready'; state: EngineState }
-  /** Backend messages, split at any byte. */
+  /** Bytes of Postgres's answers. A message may be split between two events. */
   | { kind: 'output'; bytes: Uint8Array }
-  /** A statement waits for input. */
+  /** A statement waits for input from its client. */
   | { kind: 'inputWanted' }
-  /** All input has been read and answered. */
+  /** The run has ended: all messages are answered. */
   | { kind: 'idle'; state: EngineState }
   | { kind: 'ended' }

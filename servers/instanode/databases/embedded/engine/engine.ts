@@ -5,52 +5,58 @@ import { compiled } from '../../../../../shared/util/compiled.js'
 import {
   CELL,
   CELLS,
-  type EngineOrder,
-  type EngineReport,
+  type EngineCommand,
+  type EngineEvent,
   type EngineStart,
   type EngineState,
 } from './channel.js'
 
 /**
- * Megabytes of stack of the engine's thread. PL/pgSQL that recurses to Postgres's own limit needs more than
- * Node's 4 MB. With less, the engine breaks instead of answering 54001. 16 MB was enough, and the rest is
- * margin: it costs address space, not memory.
+ * Stack of the engine's thread in megabytes. Recursion in PL/pgSQL up to Postgres's own limit needs more than
+ * the 4 MB of Node.js. With too small a stack the engine crashes instead of answering 54001. 16 MB was enough
+ * in tests. The rest is a margin, which uses address space and no memory.
  */
 const STACK_MB = 64
 
 /**
- * Megabytes of the young generation. A small one is collected often, and with it the buffers that the engine
- * was loaded from. Ten databases take a sixth less memory.
+ * Young generation of the thread's heap in megabytes. A small one is collected often, which also frees the
+ * buffers from which the engine was loaded. Ten databases then take a sixth less memory (measured).
  */
 const YOUNG_MB = 2
 
-/** Receives the answers of a run. */
+/** Receives the answers to the messages of a run. */
 export interface RunListener {
-  /** @param bytes backend messages, split at any byte. Acknowledge them with `taken`. */
+  /**
+   * @param bytes part of Postgres's answers. The listener calls
+   *   {@link Engine.outputTaken} once the bytes are sent.
+   */
   output(bytes: Buffer): void
-  /** The statement waits for input. Answer with `feed`. */
+  /** Called when a statement waits for input. The listener answers with {@link Engine.feed}. */
   inputWanted(): void
 }
 
 interface Run extends RunListener {
-  done(state: EngineState): void
-  lost(error: Error): void
+  resolve(state: EngineState): void
+  reject(error: Error): void
 }
 
-/** The program of an engine's thread. */
+/** The module that runs in an engine's thread. */
 const WORKER_FILE = compiled('./worker.js', import.meta.url)
 
-/** One Postgres in a worker thread, as the main thread sees it. Runs one batch of messages at a time. */
+/** Controls one Postgres in a worker thread. Runs one batch of messages at a time. */
 export class Engine {
-  /** The engine's parameter statuses. Each client receives them when it connects. */
-  greeting: Buffer = Buffer.alloc(0)
+  /**
+   * ParameterStatus messages with the values of the engine's
+   * parameters. Each client receives them when it connects.
+   */
+  parameterStatuses: Buffer = Buffer.alloc(0)
   state: EngineState = { size: 0, logged: 0, written: 0, memory: 0 }
   readonly #worker: Worker
   readonly #cells: Int32Array
   readonly #exited: Promise<void>
   #run: Run | undefined
-  #gone = false
-  /** Set by the owner. Called once when the thread ends without having been asked to. */
+  #ended = false
+  /** Called once if the thread ends unexpectedly. The owner of the engine sets it. */
   onLost: (error: Error) => void = () => {}
 
   private constructor(start: Omit<EngineStart, 'cells'>) {
@@ -59,7 +65,8 @@ export class Engine {
     this.#worker = new Worker(WORKER_FILE, {
       workerData: { ...start, cells } satisfies EngineStart,
       resourceLimits: { stackSizeMb: STACK_MB, maxYoungGenerationSizeMb: YOUNG_MB },
-      // The flags of the host process (a loader, a test runner) must not reach the engine.
+      // By default a worker inherits the flags of its process, for example
+      // the loader of a test runner. The engine needs none of them.
       execArgv: [],
     })
     this.#exited = new Promise(resolve => this.#worker.once('exit', () => resolve()))
@@ -69,7 +76,7 @@ export class Engine {
    * Starts a thread and opens a database in it.
    *
    * @param signal ends the thread if it is aborted before the database is open
-   * @throws Error if the database does not open or the signal is aborted. The thread has ended then.
+   * @throws Error if the database cannot be opened or the signal is aborted. The thread has ended then.
    */
   static async open(start: Omit<EngineStart, 'cells' | 'wasm'>, signal?: AbortSignal): Promise<Engine> {
     const wasm = await compiledModule()
@@ -90,46 +97,51 @@ export class Engine {
   }
 
   /**
-   * Answers a batch of frontend messages. Resolves when all of it is read and answered.
+   * Runs a batch of messages of a client. Resolves when all of them are answered.
    *
-   * @param bytes whole messages
+   * @param bytes complete messages
    * @param maxBytes the largest size that the database's files may reach, in bytes
+   * @param listener receives the answers
    * @throws Error if the thread ends during the run, or if another batch is running
    */
   run(bytes: Buffer, maxBytes: number, listener: RunListener): Promise<EngineState> {
-    if (this.#gone) return Promise.reject(new Error('the engine is gone'))
+    if (this.#ended) return Promise.reject(new Error('the engine has already ended'))
     if (this.#run !== undefined) return Promise.reject(new Error('the engine is busy with another batch'))
     Atomics.store(this.#cells, CELL.cancel, 0)
-    // Unread output of an earlier client must not block the answers to this batch.
+    // Output that an earlier client has not read must not count against this batch.
     Atomics.store(this.#cells, CELL.inFlight, 0)
     return new Promise((resolve, reject) => {
       this.#run = {
         output: listener.output.bind(listener),
         inputWanted: listener.inputWanted.bind(listener),
-        done: resolve,
-        lost: reject,
+        resolve,
+        reject,
       }
-      this.#order({ kind: 'run', bytes, maxBytes })
+      this.#send({ kind: 'run', bytes, maxBytes })
     })
   }
 
-  /** Sends input to a statement that waits for it. */
+  /** Sends input to the statement that waits for it. */
   feed(bytes: Buffer): void {
-    this.#order({ kind: 'feed', bytes })
+    this.#send({ kind: 'feed', bytes })
     Atomics.add(this.#cells, CELL.fed, 1)
     Atomics.notify(this.#cells, CELL.fed)
   }
 
   /**
-   * Reports output of the current run that has been sent to the client, in bytes. Postgres may then write
-   * more.
+   * Records that output of the current run was sent to the client, so that Postgres may write more.
+   *
+   * @param size in bytes
    */
-  taken(size: number): void {
+  outputTaken(size: number): void {
     Atomics.sub(this.#cells, CELL.inFlight, size)
     Atomics.notify(this.#cells, CELL.inFlight)
   }
 
-  /** Asks the running statement to stop. The statement may not notice. */
+  /**
+   * Asks the running statement to stop. A statement that
+   * calls no imported function does not notice the request.
+   */
   cancel(): void {
     Atomics.store(this.#cells, CELL.cancel, 1)
     Atomics.notify(this.#cells, CELL.cancel)
@@ -137,43 +149,46 @@ export class Engine {
 
   /** Closes the database and ends the thread. Call it only between runs. */
   async end(): Promise<void> {
-    if (!this.#gone) {
-      this.#gone = true
-      this.#order({ kind: 'end' })
+    if (!this.#ended) {
+      this.#ended = true
+      this.#send({ kind: 'end' })
     }
     await this.#exited
   }
 
-  /** Ends the thread because nothing else can stop it. Calls `onLost`, as for any other loss. */
+  /** Terminates the thread during a statement that cannot be stopped. Then calls {@link onLost}. */
   abort(): void {
     this.#worker.terminate()
   }
 
-  /** Ends the thread at once, even during a statement. Committed data is in the log on disk. */
+  /**
+   * Terminates the thread, even during a statement, without calling
+   * {@link onLost}. Committed data is safe in the log on disk.
+   */
   async kill(): Promise<void> {
-    this.#gone = true
+    this.#ended = true
     await this.#worker.terminate()
-    this.#run?.lost(new Error('the engine was ended'))
+    this.#run?.reject(new Error('the engine was ended during the run'))
     this.#run = undefined
   }
 
-  #order(order: EngineOrder): void {
-    this.#worker.postMessage(order)
+  #send(command: EngineCommand): void {
+    this.#worker.postMessage(command)
   }
 
   #opened(): Promise<void> {
     return new Promise((resolve, reject) => {
-      let failure = new Error('the engine ended without a word')
-      const greeting: Buffer[] = []
-      this.#worker.on('message', (report: EngineReport) => {
-        if (report.kind === 'ready') {
-          this.state = report.state
-          this.greeting = Buffer.concat(greeting)
+      let failure = new Error('the thread of the engine has exited without an error')
+      const statuses: Buffer[] = []
+      this.#worker.on('message', (event: EngineEvent) => {
+        if (event.kind === 'ready') {
+          this.state = event.state
+          this.parameterStatuses = Buffer.concat(statuses)
           resolve()
-        } else if (report.kind === 'output' && this.#run === undefined) {
-          greeting.push(Buffer.from(report.bytes))
-          this.taken(report.bytes.length)
-        } else this.#report(report)
+        } else if (event.kind === 'output' && this.#run === undefined) {
+          statuses.push(Buffer.from(event.bytes))
+          this.outputTaken(event.bytes.length)
+        } else this.#onEvent(event)
       })
       this.#worker.on('error', error => {
         failure = error instanceof Error ? error : new Error(String(error))
@@ -185,21 +200,21 @@ export class Engine {
     })
   }
 
-  #report(report: EngineReport): void {
-    if (report.kind === 'output') this.#run?.output(Buffer.from(report.bytes.buffer))
-    else if (report.kind === 'inputWanted') this.#run?.inputWanted()
-    else if (report.kind === 'idle') {
-      this.state = report.state
+  #onEvent(event: EngineEvent): void {
+    if (event.kind === 'output') this.#run?.output(Buffer.from(event.bytes.buffer))
+    else if (event.kind === 'inputWanted') this.#run?.inputWanted()
+    else if (event.kind === 'idle') {
+      this.state = event.state
       const run = this.#run
       this.#run = undefined
-      run?.done(report.state)
+      run?.resolve(event.state)
     }
   }
 
   #lost(error: Error): void {
-    if (this.#gone) return
-    this.#gone = true
-    this.#run?.lost(error)
+    if (this.#ended) return
+    this.#ended = true
+    this.#run?.reject(error)
     this.#run = undefined
     this.onLost(error)
   }
@@ -208,14 +223,14 @@ export class Engine {
 let compiling: Promise<WebAssembly.Module> | undefined
 
 /**
- * The compiled module, shared by all threads. Compiling takes 35 ms. The 9 MB file is read for the first
- * database.
+ * Returns the compiled WebAssembly module of the engine, which all threads share. The first call reads a file
+ * of 9 MB and compiles it in 35 ms (measured).
  */
 function compiledModule(): Promise<WebAssembly.Module> {
   compiling ??= readFile(fileURLToPath(new URL('./pglite.wasm', import.meta.resolve('@electric-sql/pglite'))))
     .then(bytes => WebAssembly.compile(bytes))
     .catch(error => {
-      // The next database tries again.
+      // The error is not kept, so the next database tries again.
       compiling = undefined
       throw error
     })

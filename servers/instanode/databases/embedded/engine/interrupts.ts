@@ -1,6 +1,9 @@
 import { CELL } from './channel.js'
 
-/** Imports that a running statement calls now and then. Each call checks the cancel cell. */
+/**
+ * Functions that the engine's module imports. Most running statements
+ * call one of them often, and each call also reads the cancel cell.
+ */
 const WATCHED = [
   ['wasi_snapshot_preview1', 'clock_time_get'],
   ['wasi_snapshot_preview1', 'fd_pread'],
@@ -9,30 +12,32 @@ const WATCHED = [
 ] as const
 
 /**
- * `pg_sleep` polls the clock in a loop. A pause after this many readings in a row (0.1 ms) saves processor
- * time.
+ * Number of clock readings in a row after which the thread pauses. `pg_sleep` reads the clock in a loop, and
+ * 1000 readings take 0.1 ms. The pause saves processor time.
  */
-const READINGS_BEFORE_NAP = 1000
-const NAP_MS = 1
+const READINGS_BEFORE_PAUSE = 1000
+const PAUSE_MS = 1
 
-type Call = (...values: unknown[]) => unknown
+type ImportedFunction = (...values: unknown[]) => unknown
 
-function isCall(value: unknown): value is Call {
+function isFunction(value: unknown): value is ImportedFunction {
   return typeof value === 'function'
 }
 
-/** A year in nanoseconds. A cancelled `pg_sleep` then finds that its end has passed. */
-const LEAP = 365n * 86_400n * 1_000_000_000n
+/**
+ * A year in nanoseconds. The clock of a cancelled `pg_sleep` is moved by a year, so that its end has passed.
+ */
+const YEAR_NS = 365n * 86_400n * 1_000_000_000n
 
 /**
  * Cancels statements in an engine without signals.
  *
- * The engine exports the addresses of the two flags that Postgres checks at its own safe points. The worker's
- * thread sets the flags during calls that a running statement makes anyway.
+ * Postgres checks two flags at safe points, and the engine exports the addresses of the flags. This class
+ * sets the flags while a running statement calls one of the watched imports.
  *
- * It depends on names inside the engine's module, and does nothing if they are missing. A statement without
- * calls (a tight PL/pgSQL loop) does not notice the flags. In both cases the session ends the worker after a
- * while.
+ * If the engine's module has no such imports or exports, cancelling does nothing. A
+ * statement that calls no import, such as a tight loop in PL/pgSQL, is not stopped
+ * either. In both cases the session ends the worker after its grace period.
  */
 export class Interrupts {
   readonly #cells: Int32Array
@@ -44,21 +49,24 @@ export class Interrupts {
     this.#cells = cells
   }
 
-  /** Returns true while a cancel is requested, and passes the request on to Postgres. */
+  /** Sets Postgres's flags if a cancel is requested. @returns whether a cancel is requested */
   poll(): boolean {
     if (Atomics.load(this.#cells, CELL.cancel) === 0) return false
-    this.#raise(1)
+    this.#setFlags(1)
     return true
   }
 
-  /** Clears the flags after a statement, so that a late cancel does not stop the next one. */
+  /** Clears Postgres's flags after a statement, so that a late cancel does not stop the next statement. */
   clear(): void {
     this.#readings = 0
-    this.#raise(0)
+    this.#setFlags(0)
   }
 
-  /** Runs `open` with the engine's imports watched. Other modules are not changed. */
-  async during<T>(open: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `open`, and watches the imports of the engine's module
+   * that it instantiates. Other modules stay as they are.
+   */
+  async watchWhile<T>(open: () => Promise<T>): Promise<T> {
     const instantiate = WebAssembly.instantiate
     const watch = (imports: WebAssembly.Imports) => this.#watch(imports)
     const found = (instance: WebAssembly.Instance) => this.#find(instance)
@@ -84,25 +92,28 @@ export class Interrupts {
   }
 
   /**
-   * The engine is the first module with a memory and all the watched imports. Extensions are loaded later.
+   * Replaces the watched functions in the imports of the engine's module, which is the first module with a
+   * memory and all of these functions. Modules of extensions come later.
+   *
+   * @returns whether the imports belong to the engine's module
    */
   #watch(imports: WebAssembly.Imports): boolean {
     const memory = imports.env?.memory
     if (this.#memory !== undefined || !(memory instanceof WebAssembly.Memory)) return false
     for (const [space, name] of WATCHED) {
-      if (!isCall(imports[space]?.[name])) return false
+      if (!isFunction(imports[space]?.[name])) return false
     }
     this.#memory = memory
     for (const [space, name] of WATCHED) {
       const group = imports[space]
       const original = group?.[name]
-      if (group === undefined || !isCall(original)) continue
+      if (group === undefined || !isFunction(original)) continue
       group[name] = name === 'clock_time_get' ? this.#watchedClock(original) : this.#watchedCall(original)
     }
     return true
   }
 
-  #watchedCall(original: Call): Call {
+  #watchedCall(original: ImportedFunction): ImportedFunction {
     return (...values) => {
       this.#readings = 0
       this.poll()
@@ -110,20 +121,25 @@ export class Interrupts {
     }
   }
 
-  #watchedClock(original: Call): Call {
+  #watchedClock(original: ImportedFunction): ImportedFunction {
     return (...values) => {
       const result = original(...values)
-      if (this.poll()) this.#leap(values[2])
-      else if (++this.#readings % READINGS_BEFORE_NAP === 0) Atomics.wait(this.#cells, CELL.cancel, 0, NAP_MS)
+      if (this.poll()) this.#moveReading(values[2])
+      else if (++this.#readings % READINGS_BEFORE_PAUSE === 0)
+        Atomics.wait(this.#cells, CELL.cancel, 0, PAUSE_MS)
       return result
     }
   }
 
-  /** @param address address of the result of `clock_time_get` */
-  #leap(address: unknown): void {
+  /**
+   * Moves a clock reading into the future.
+   *
+   * @param address address of the result of `clock_time_get`, in the engine's memory
+   */
+  #moveReading(address: unknown): void {
     if (this.#memory === undefined || typeof address !== 'number') return
     const view = new DataView(this.#memory.buffer)
-    view.setBigInt64(address, view.getBigInt64(address, true) + LEAP, true)
+    view.setBigInt64(address, view.getBigInt64(address, true) + YEAR_NS, true)
   }
 
   #find(instance: WebAssembly.Instance): void {
@@ -132,7 +148,7 @@ export class Interrupts {
       this.#flags = [Number(QueryCancelPending.value), Number(InterruptPending.value)]
   }
 
-  #raise(value: 0 | 1): void {
+  #setFlags(value: 0 | 1): void {
     if (this.#memory === undefined || this.#flags.length === 0) return
     const view = new DataView(this.#memory.buffer)
     for (const flag of this.#flags) view.setInt32(flag, value, true)

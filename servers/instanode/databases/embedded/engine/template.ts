@@ -5,19 +5,23 @@ import { PGlite } from '@electric-sql/pglite'
 import { compiled } from '../../../../../shared/util/compiled.js'
 
 /**
- * Version of the engine. Another build of Postgres cannot open the template's data directory. Change it with
- * package.json.
+ * Version of the engine. A data directory can be opened only by the version that created it. Change this
+ * number together with the version in package.json.
  */
 export const ENGINE_VERSION = '0.5.14'
 
-/** The packed template, beside this module in the built package. The number after the version is its own. */
+/**
+ * Path of the packed template, which is next to this module in the built package. Increase the last number
+ * when the content of the template changes.
+ */
 export const TEMPLATE_FILE = compiled(`./template-${ENGINE_VERSION}-2.bin`, import.meta.url)
 
 /**
- * A data directory in one file: the length of a JSON table of contents, the table and the bytes of the files,
- * compressed with brotli.
+ * Table of contents of a packed template. The template is one file, compressed with brotli: the length of the
+ * table of contents, the table as JSON, and the bytes of all files.
  *
- * It is not a tar file: the tarballs of a package registry drop empty directories, and Postgres needs them.
+ * The packed file is part of the npm package. The unpacked directory could not be, because npm leaves empty
+ * directories out and Postgres needs them.
  */
 interface Contents {
   directories: string[]
@@ -25,14 +29,15 @@ interface Contents {
 }
 
 /**
- * Chunk size for unpacking, in bytes. It is above 32 MB, the most that glibc keeps for a thread after a free.
+ * Chunk size for unpacking, in bytes. After a free, glibc keeps
+ * blocks of up to 32 MB for the thread, so the chunk is larger.
  *
- * With zlib's usual chunks of 16 KB, the template's 12 MB stay in every thread twice: ten databases took 795
- * MB instead of 680 MB. Untouched pages cost nothing.
+ * With zlib's default chunks of 16 KB, each thread would keep the template's 12 MB twice. Ten databases took
+ * 795 MB instead of 680 MB (measured). Pages of the chunk that are not used cost no memory.
  */
 const CHUNK_BYTES = 48 * 1024 * 1024
 
-/** Packs a closed data directory. */
+/** Packs a data directory that no engine uses. @returns the content of the template file */
 export function packTemplate(directory: string): Buffer {
   const contents: Contents = { directories: [], files: [] }
   const bodies: Buffer[] = []
@@ -48,15 +53,15 @@ export function packTemplate(directory: string): Buffer {
   const length = Buffer.alloc(4)
   length.writeUInt32BE(table.length)
   return brotliCompressSync(Buffer.concat([length, table, ...bodies]), {
-    // Quality 9 is within a tenth of 11 here, in a fifteenth of the time. A window of 16 MB covers the whole
-    // input.
+    // Quality 11 would make the file a tenth smaller and take fifteen times
+    // as long (measured). The window of 16 MB covers the whole input.
     params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 },
   })
 }
 
 /**
- * Creates `directory` from a packed template. Run it in a worker: it blocks for about 60 ms. 300 small writes
- * through Node's thread pool take three times as long.
+ * Creates a data directory from a packed template. Blocks the thread for about 60 ms, so call it in a worker.
+ * Writing the 300 small files without blocking takes three times as long (measured).
  */
 export function unpackTemplate(template: string, directory: string): void {
   const packed = brotliDecompressSync(readFileSync(template), { chunkSize: CHUNK_BYTES })
@@ -77,19 +82,21 @@ function readContents(text: string): Contents {
 }
 
 /**
- * Returns the engine's command line.
+ * Returns the command line for Postgres.
  *
- * `shared_buffers` of 1 MB instead of 128 MB saves 140 MB a database (measured), so that ten databases fit in
- * memory. The log is kept small: the session checkpoints it, and it does not count as the user's data.
+ * `shared_buffers` of 1 MB instead of 128 MB saves 140 MB for each database
+ * (measured), so that ten databases fit in memory. The size of the log is
+ * limited too. The session runs the checkpoints that keep the log small.
  *
- * @param statementTimeoutMs shown to the user. The engine has no timers that fire.
+ * @param statementTimeoutMs the `statement_timeout` that Postgres shows,
+ *   in milliseconds. It has no effect, because the engine has no timers.
  */
 export function startParameters(statementTimeoutMs: number): string[] {
   const settings = {
     shared_buffers: '1MB',
     max_wal_size: '8MB',
     min_wal_size: '2MB',
-    // PostgreSQL's own default. The engine has another one.
+    // This is PostgreSQL's default, and PGlite's is different.
     search_path: '"$user", public',
     statement_timeout: String(statementTimeoutMs),
   }

@@ -1,6 +1,6 @@
 /**
- * The part of WebAssembly's JavaScript interface that the engine uses. TypeScript has no types for it without
- * the DOM's.
+ * Types for the part of WebAssembly's JavaScript API that the engine uses. TypeScript has them only in its
+ * DOM library, which this project does not load.
  */
 declare namespace WebAssembly {
   class Module {

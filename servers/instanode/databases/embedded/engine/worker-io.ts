@@ -1,20 +1,23 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
-import { CELL, type EngineOrder, MAX_IN_FLIGHT_BYTES } from './channel.js'
-
-/** Bytes per posted piece. Postgres flushes every 8 KB. Larger pieces cost an eighth of that. */
-const PIECE = 64 * 1024
+import { CELL, type EngineCommand, MAX_IN_FLIGHT_BYTES } from './channel.js'
 
 /**
- * The input of Postgres: the bytes of a run, and then the client's data if a statement asks for more (COPY).
- * The thread blocks meanwhile, as a backend process blocks in `recv`.
+ * Bytes of output that are posted in one message. Postgres
+ * flushes every 8 KB, and eight times fewer messages cost less.
+ */
+const PIECE_BYTES = 64 * 1024
+
+/**
+ * The input of Postgres: the messages of a run, and then more data from the client if a statement asks for it
+ * (COPY). The thread blocks while it waits for data, as a process of Postgres blocks in `recv`.
  */
 export class Input {
   #pending: Uint8Array = new Uint8Array(0)
 
   /**
-   * @param port source of more input
-   * @param cells counts the inputs that were sent
-   * @param inputWanted tells the session that a statement waits for input
+   * @param port receives the `feed` messages
+   * @param cells the shared cells, of which `fed` counts these messages
+   * @param inputWanted tells the main thread that a statement waits for input
    */
   constructor(
     readonly port: MessagePort,
@@ -30,19 +33,19 @@ export class Input {
     this.#pending = bytes
   }
 
-  /** Returns up to `maxBytes` bytes. Blocks until there are some. */
+  /** Returns up to `maxBytes` bytes of input. Blocks the thread until there is input. */
   take(maxBytes: number): Uint8Array {
     if (this.empty) this.#wait()
-    const taken = this.#pending.subarray(0, maxBytes)
-    this.#pending = this.#pending.subarray(taken.length)
-    return taken
+    const bytes = this.#pending.subarray(0, maxBytes)
+    this.#pending = this.#pending.subarray(bytes.length)
+    return bytes
   }
 
   #wait(): void {
     this.inputWanted()
     for (;;) {
       const seen = Atomics.load(this.cells, CELL.fed)
-      const received: { message: EngineOrder } | undefined = receiveMessageOnPort(this.port)
+      const received: { message: EngineCommand } | undefined = receiveMessageOnPort(this.port)
       if (received?.message.kind === 'feed') {
         this.#pending = received.message.bytes
         if (!this.empty) return
@@ -51,15 +54,19 @@ export class Input {
   }
 }
 
-/** Collects the output of Postgres and posts it in pieces. Blocks Postgres while the client does not read. */
+/**
+ * Collects the output of Postgres and posts it in pieces.
+ * Blocks the thread while too much output is in flight.
+ */
 export class Output {
   #pieces: Uint8Array[] = []
   #size = 0
 
   /**
-   * @param interrupted returns true if the statement was cancelled. Postgres then continues, so that the
-   *   statement
-   *   can end.
+   * @param cells the shared cells, of which `inFlight` counts the posted bytes
+   * @param post sends a piece to the main thread
+   * @param interrupted returns true if the statement was cancelled.
+   *   Then nothing blocks, so that the statement can end.
    */
   constructor(
     readonly cells: Int32Array,
@@ -67,16 +74,16 @@ export class Output {
     readonly interrupted: () => boolean,
   ) {}
 
-  /** @param bytes a view into the engine's memory, which is copied */
+  /** Adds output. @param bytes a view into the engine's memory, which is copied here */
   write(bytes: Uint8Array): void {
     this.#pieces.push(bytes.slice())
     this.#size += bytes.length
-    if (this.#size < PIECE) return
+    if (this.#size < PIECE_BYTES) return
     this.flush()
     for (;;) {
       const inFlight = Atomics.load(this.cells, CELL.inFlight)
       if (inFlight < MAX_IN_FLIGHT_BYTES || this.interrupted()) return
-      // Wakes ten times a second, because a cancel does not notify this cell.
+      // The wait ends ten times a second, because a cancel changes another cell.
       Atomics.wait(this.cells, CELL.inFlight, inFlight, 100)
     }
   }

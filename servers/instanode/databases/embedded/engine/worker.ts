@@ -1,46 +1,46 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Backend } from './backend.js'
-import type { EngineOrder, EngineReport, EngineStart } from './channel.js'
+import type { EngineCommand, EngineEvent, EngineStart } from './channel.js'
 import { Interrupts } from './interrupts.js'
 import { unpackTemplate } from './template.js'
 import { Input, Output } from './worker-io.js'
 
 /**
- * Entry of an engine's thread. An error that no statement caused ends the thread, and the session notices
- * that.
+ * The program of an engine's thread. SQL errors are answered to the client. Any other error ends the thread,
+ * and the main thread gets an `exit` event.
  */
 const port = parentPort
-if (port === null) throw new Error('an engine runs in a worker thread of its own')
+if (port === null) throw new Error('this module runs only as a worker thread of an engine')
 const start: EngineStart = workerData
 const cells = new Int32Array(start.cells)
 
-const report = (message: EngineReport) => port.postMessage(message)
+const post = (event: EngineEvent) => port.postMessage(event)
 const interrupts = new Interrupts(cells)
 const output = new Output(
   cells,
-  bytes => port.postMessage({ kind: 'output', bytes } satisfies EngineReport, [bytes.buffer]),
+  bytes => port.postMessage({ kind: 'output', bytes } satisfies EngineEvent, [bytes.buffer]),
   () => interrupts.poll(),
 )
 const input = new Input(port, cells, () => {
   output.flush()
-  report({ kind: 'inputWanted' })
+  post({ kind: 'inputWanted' })
 })
 
 if (start.template !== undefined) unpackTemplate(start.template, start.directory)
 const backend = await Backend.open(start, { input, output, interrupts })
 
-backend.greet()
+backend.reportParameters()
 output.flush()
-report({ kind: 'ready', state: backend.state() })
+post({ kind: 'ready', state: backend.state() })
 
-port.on('message', (order: EngineOrder) => {
-  if (order.kind === 'run') {
-    backend.run(order.bytes, order.maxBytes)
+port.on('message', (command: EngineCommand) => {
+  if (command.kind === 'run') {
+    backend.run(command.bytes, command.maxBytes)
     output.flush()
-    report({ kind: 'idle', state: backend.state() })
-  } else if (order.kind === 'end')
+    post({ kind: 'idle', state: backend.state() })
+  } else if (command.kind === 'end')
     backend.close().then(() => {
-      report({ kind: 'ended' })
+      post({ kind: 'ended' })
       port.close()
     })
 })

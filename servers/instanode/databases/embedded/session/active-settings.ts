@@ -2,70 +2,80 @@ import type { ClientSession } from './client-session.js'
 import type { EngineLifecycle } from './engine-lifecycle.js'
 
 /**
- * Applies the settings of the client that has the session lock, and removes those of the last one. The caller
- * must have the lock.
+ * Switches the settings of the session from one client to the next. The caller must have the session lock.
  */
 export class ActiveSettings {
   readonly #lifecycle: EngineLifecycle
-  readonly #fresh: () => string
-  /** Undefined: the session has the settings of a new one. */
+  readonly #freshSql: () => string
+  /** The client whose settings the session has. Undefined: the session has the settings of a new session. */
   #current: ClientSession | undefined
-  /** The last client has left, and its temporary objects are still there. */
+  /** True after the last client has disconnected, until the objects that all clients shared are removed. */
   #discarding = false
 
-  /** @param fresh returns SQL for a session that has no state of the clients */
-  constructor(lifecycle: EngineLifecycle, fresh: () => string) {
+  /** @param freshSql records that the session is new, and returns SQL to run in it */
+  constructor(lifecycle: EngineLifecycle, freshSql: () => string) {
     this.#lifecycle = lifecycle
-    this.#fresh = fresh
+    this.#freshSql = freshSql
   }
 
-  /** Records that the session is a new one. */
-  forget(): void {
+  /** Records that the session has the settings of a new session. */
+  forgetCurrent(): void {
     this.#current = undefined
   }
 
-  /** Removes the shared objects of all clients before the next client enters. */
+  /** Makes the next {@link apply} or {@link discard} remove the objects that all clients shared. */
   discardSoon(): void {
     this.#discarding = true
   }
 
-  /** Applies a client's settings. @returns false if they are invalid. The connection is closed then. */
-  async enter(client: ClientSession): Promise<boolean> {
+  /**
+   * Applies the settings of a client.
+   *
+   * @returns false if a setting of its start-up message is invalid. The connection is closed then.
+   */
+  async apply(client: ClientSession): Promise<boolean> {
     if (this.#current === client) return true
     await this.discard()
     client.statements.lostUnnamed()
-    const { restoring, untried } = client.settings
-    await this.#keep()
-    // Connections of one pool have the same settings. They need no change.
-    const alike = !untried && this.#current?.gone === false && this.#current.settings.restoring === restoring
-    if (!alike) await this.exit()
+    const { restoreSql, startupUnchecked } = client.settings
+    await this.#save()
+    // The connections of one pool have the same settings, so nothing has to change between them.
+    const unchanged =
+      !startupUnchecked &&
+      this.#current?.disconnected === false &&
+      this.#current.settings.restoreSql === restoreSql
+    if (!unchanged) await this.reset()
     this.#current = client
-    if (alike || restoring === undefined) return true
-    const { error, reported } = await this.#lifecycle.ask(restoring)
-    for (const [name, value] of reported) client.learn(name, value)
-    if (error !== undefined && client.settings.untried) {
+    if (unchanged || restoreSql === undefined) return true
+    const { error, reported } = await this.#lifecycle.ask(restoreSql)
+    for (const [name, value] of reported) client.reportParameter(name, value)
+    if (error !== undefined && client.settings.startupUnchecked) {
       client.fatal(error)
       return false
     }
-    client.settings.tried()
-    if (untried) await this.readTimeout(client)
+    client.settings.startupAccepted()
+    if (startupUnchecked) await this.readTimeout(client)
     return true
   }
 
   /**
-   * Saves the current client's settings and resets the session. @param only does nothing if another client is
-   * current
+   * Saves the settings of the current client, and resets the session to the settings of a new session.
+   *
+   * @param only resets the session only if it has the settings of this client
    */
-  async exit(only = this.#current): Promise<void> {
+  async reset(only = this.#current): Promise<void> {
     if (only !== this.#current) return
-    await this.#keep()
-    const left = this.#current
-    if (left === undefined) return
-    if (!left.settings.plain || left.gone) await this.#lifecycle.resetSession()
+    await this.#save()
+    const client = this.#current
+    if (client === undefined) return
+    if (!client.settings.areDefaults || client.disconnected) await this.#lifecycle.resetSession()
     this.#current = undefined
   }
 
-  /** Reads `statement_timeout` from the engine. The session enforces it, because the engine has no timers. */
+  /**
+   * Reads the client's `statement_timeout` from the engine.
+   * The session enforces it, because the engine has no timers.
+   */
   async readTimeout(client: ClientSession): Promise<void> {
     const { rows } = await this.#lifecycle.ask(
       `SELECT setting FROM pg_settings WHERE name = 'statement_timeout'`,
@@ -75,19 +85,22 @@ export class ActiveSettings {
     if (Number.isFinite(value)) client.statementTimeoutMs = value
   }
 
-  /** Removes temporary tables, SQL-level PREPARE and session advisory locks, which all clients shared. */
+  /**
+   * Removes the objects that all clients shared, if {@link discardSoon} was called: temporary tables,
+   * statements of SQL's PREPARE, and advisory locks of the session.
+   */
   async discard(): Promise<void> {
     if (!this.#discarding) return
     this.#discarding = false
     await this.#lifecycle.ask('DISCARD ALL')
     await this.#lifecycle.resetSession()
-    await this.#lifecycle.ask(this.#fresh())
+    await this.#lifecycle.ask(this.#freshSql())
   }
 
-  /** Saves the current client's settings if they may have changed. */
-  async #keep(): Promise<void> {
+  /** Saves the settings of the current client if they may have changed. */
+  async #save(): Promise<void> {
     const current = this.#current
-    if (current === undefined || current.gone || !current.settings.changed) return
-    current.settings.keep((await this.#lifecycle.ask(current.settings.listing)).rows)
+    if (current === undefined || current.disconnected || !current.settings.changed) return
+    current.settings.save((await this.#lifecycle.ask(current.settings.listSql)).rows)
   }
 }

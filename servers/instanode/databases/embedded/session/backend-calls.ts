@@ -4,12 +4,15 @@ import type { Statements } from './statements.js'
 
 type FunctionName = 'pg_backend_pid' | 'pg_cancel_backend' | 'pg_terminate_backend'
 
-/** A statement that consists of one call of these functions. */
+/** A SELECT statement that calls one of these functions and nothing else. */
 interface BackendCall {
   name: FunctionName
-  /** The name of the result's column. */
+  /** The name of the column in the result. */
   column: string
-  /** The process id: a number in the text, the parameter `$1`, or undefined if there is none. */
+  /**
+   * The process id in the call: a number, or `parameter` for
+   * `$1`. Undefined for `pg_backend_pid`, which has none.
+   */
   argument: number | 'parameter' | undefined
 }
 
@@ -33,60 +36,67 @@ export interface BackendCallContext {
   /** The client's prepared statements. */
   statements: Statements
   /**
-   * The state of the client's transaction: `I`, `T` or `E`. Undefined while the engine waits for the rest of
-   * a batch.
+   * The status of the client's transaction: `I`, `T` or `E`.
+   * Undefined while the client's last batch has no Sync yet.
    */
   status: string | undefined
-  /** The client's own process id. */
+  /** The process id that the client received. */
   pid: number
-  /** Cancels or terminates a connection. @returns false if no connection has that process id */
+  /**
+   * Cancels the batch of a connection, or ends the connection.
+   *
+   * @returns false if no connection has this process id
+   */
   signal(pid: number, terminate: boolean): boolean
 }
 
 /**
- * Answers a batch that only asks for a process id or signals one.
+ * Answers a batch that only calls `pg_backend_pid`, `pg_cancel_backend` or `pg_terminate_backend`.
  *
- * The engine has one process for all connections. While it is busy, it cannot run a statement that cancels
- * another. So a single call of `pg_backend_pid`, `pg_cancel_backend` or `pg_terminate_backend` is answered
- * here at once.
+ * All connections share one engine. While the engine is busy, it cannot run the statement that cancels the
+ * running one. So these calls are answered here, without the engine.
  *
- * @returns the answer, or undefined for a batch that the engine must answer
+ * @returns the messages for the client, or undefined for a batch that the engine must answer
  */
 export function answerBackendCalls(batch: readonly Frame[], context: BackendCallContext): Buffer | undefined {
   if (context.status !== 'I' && context.status !== 'T') return undefined
-  const plan = planOf(batch, context, context.status)
+  const plan = findAnswers(batch, context, context.status)
   if (plan === undefined) return undefined
-  context.statements.note(batch)
+  context.statements.noteUnsent(batch)
   return Buffer.concat(plan.map(answer => answer()))
 }
 
-function planOf(batch: readonly Frame[], context: BackendCallContext, status: string): Answer[] | undefined {
+function findAnswers(
+  batch: readonly Frame[],
+  context: BackendCallContext,
+  status: string,
+): Answer[] | undefined {
   try {
-    return new Plan(context, status).of(batch)
+    return new BatchPlan(context, status).of(batch)
   } catch (error) {
-    // A message that ends too soon. The engine has the words for that error.
+    // A message of the batch is too short. The engine answers it with PostgreSQL's own error.
     if (error instanceof RangeError || error instanceof BadFrame) return undefined
     throw error
   }
 }
 
-/** A call with its parameter, as a Bind message makes it. */
+/** A call with the value of its parameter, after a Bind message. */
 interface Portal {
   call: BackendCall
   pid: number
-  /** Whether the client wants the result in binary. */
+  /** True if the client wants the result in binary format. */
   binary: boolean
 }
 
-/** Carries out one message and returns its answer. */
+/** Carries out one message, and returns the messages that answer it. */
 type Answer = () => Buffer
 
 /**
- * The answers to a whole batch. They are found before any is given, because one message for the engine sends
- * the whole batch to the engine.
+ * Finds the answers to a batch before any message is carried out. If
+ * the engine must answer one message, it must answer the whole batch.
  */
-class Plan {
-  /** Statements that this batch has parsed, by name. */
+class BatchPlan {
+  /** The calls in the statements that this batch parses, by the name of the statement. */
   readonly #parsed = new Map<string, BackendCall>()
   readonly #portals = new Map<string, Portal>()
 
@@ -96,7 +106,7 @@ class Plan {
   ) {}
 
   of(batch: readonly Frame[]): Answer[] | undefined {
-    // A batch of Sync and Flush messages has no call.
+    // A batch of Sync and Flush messages contains no call.
     if (batch.every(({ type }) => type === 'S' || type === 'H')) return undefined
     const answers: Answer[] = []
     for (const message of batch) {
@@ -132,9 +142,9 @@ class Plan {
   #parse(bytes: Buffer): Answer | undefined {
     const name = readCstring(bytes, BODY)
     const call = parseCall(readCstring(bytes, name.next).text)
-    // A second statement under a taken name is an error. The engine has the words for it.
-    const taken = name.text !== '' && this.context.statements.textOf(name.text) !== undefined
-    if (call === undefined || taken) return undefined
+    // A statement whose name is in use is an error. The engine answers it with PostgreSQL's own error.
+    const nameInUse = name.text !== '' && this.context.statements.textOf(name.text) !== undefined
+    if (call === undefined || nameInUse) return undefined
     this.#parsed.set(name.text, call)
     return () => frame('1')
   }
@@ -167,9 +177,10 @@ class Plan {
   }
 
   /**
-   * Runs a call.
+   * Runs a call and returns the messages with its result.
    *
-   * @param maxRows of the result, 0 for all. PostgreSQL suspends a portal that reaches the number.
+   * @param maxRows the number of rows that the client asks for, 0 for all.
+   *   The answer for more than 0 is PortalSuspended, as in PostgreSQL.
    */
   #run({ call, pid, binary }: Portal, maxRows: number): Buffer {
     const end = maxRows > 0 ? frame('s') : frame('C', 'SELECT 1')
@@ -183,10 +194,11 @@ class Plan {
 }
 
 /**
- * Reads the part of a Bind message that comes after the names.
+ * Reads the part of a Bind message after the names: the formats and the parameters.
  *
- * @param own the client's process id
- * @returns undefined if the parameter is not a number
+ * @param at position of this part, in bytes
+ * @param own the process id of the client, for a call of `pg_backend_pid`
+ * @returns undefined if the number of parameters is wrong or the parameter is not a number
  */
 function readBind(bytes: Buffer, at: number, call: BackendCall, own: number): Portal | undefined {
   const format = readFormat(bytes, at)
@@ -202,27 +214,27 @@ function readBind(bytes: Buffer, at: number, call: BackendCall, own: number): Po
   return Number.isSafeInteger(pid) ? { call, pid, binary: readFormat(bytes, next).binary } : undefined
 }
 
-/** Reads a list of at most one format: 0 is text, 1 is binary. */
+/** Reads a list of formats, of which only the first counts: 0 is text, 1 is binary. */
 function readFormat(bytes: Buffer, at: number): { binary: boolean; next: number } {
   const count = bytes.readUInt16BE(at)
   return { binary: count > 0 && bytes.readInt16BE(at + 2) === 1, next: at + 2 + 2 * count }
 }
 
-/** An `int2`, `int4` or `int8` in binary. */
+/** Reads an `int2`, `int4` or `int8` in binary format. */
 function readInteger(value: Buffer): number {
   return value.length === 8 ? Number(value.readBigInt64BE(0)) : value.readIntBE(0, value.length)
 }
 
-/** The types of the process id and of both results: their numbers in `pg_type` and their sizes in bytes. */
+/** The types of the parameter and the results: object ids in `pg_type` and sizes in bytes. */
 const INT4 = { oid: 23, size: 4 }
 const BOOL = { oid: 16, size: 1 }
 
-/** Returns a ParameterDescription message. */
+/** Returns a ParameterDescription message for a call. */
 function parameters(call: BackendCall): Buffer {
   return call.argument === 'parameter' ? frame('t', int16(1), int32(INT4.oid)) : frame('t', int16(0))
 }
 
-/** Returns a RowDescription message of one column that belongs to no table. */
+/** Returns a RowDescription message for the result of a call: one column that belongs to no table. */
 function columns(call: BackendCall, binary: boolean): Buffer {
   const { oid, size } = call.name === 'pg_backend_pid' ? INT4 : BOOL
   const origin = [int32(0), int16(0)]
@@ -238,10 +250,12 @@ function columns(call: BackendCall, binary: boolean): Buffer {
   )
 }
 
+/** Returns a DataRow message with one value. */
 function row(value: Buffer): Buffer {
   return frame('D', int16(1), int32(value.length), value)
 }
 
+/** Returns PostgreSQL's warning for a process id that no connection has. */
 function noSuchProcess(pid: number): Buffer {
   const fields: [string, string][] = [
     ['S', 'WARNING'],

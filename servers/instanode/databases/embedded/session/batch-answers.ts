@@ -3,54 +3,68 @@ import { readFields, readRow, writeFields } from '../wire/answers.js'
 import { BODY, type Frame, Framer, readCstring } from '../wire/frames.js'
 import type { ClientSession } from './client-session.js'
 
-/** The length limit for the engine's messages. They are trusted, so there is none. */
+/**
+ * Longest message of the engine that is accepted, in bytes: every
+ * length that the protocol allows, because the engine is trusted.
+ */
 export const ANY_LENGTH = 2 ** 32
 
-/** The session's part in a batch. */
+/** The functions and values of the session that the answers to a batch need. */
 export interface BatchContext {
   client: ClientSession
   /**
-   * Number of Parse answers that are not for the client. These statements were parsed again before the
-   * client's own messages.
+   * Number of ParseComplete messages that the client must not see. They answer the lost statements that were
+   * parsed again before the client's own messages.
    */
-  restored: number
-  taken(size: number): void
+  hiddenParses: number
+  /** Called when output was sent to the client. @param size in bytes */
+  onTaken(size: number): void
+  /** Called when a COPY waits for data of the client. */
   onCopyIn(): void
-  /** Passes a notification to the other listeners. @returns the client's copy if the client listens itself */
-  notified(notification: Frame): Buffer | undefined
   /**
-   * Returns the words that replace "due to user request" in the error of a cancelled statement, or undefined
-   * to keep them.
+   * Passes a notification to the clients that listen.
+   *
+   * @returns the message for this client, if it listens too
+   */
+  onNotification(notification: Frame): Buffer | undefined
+  /**
+   * Returns the error message for a cancelled statement.
+   * Undefined keeps PostgreSQL's message ("due to user request").
    */
   cancelReason(): string | undefined
 }
 
-/** Passes the engine's answers to one batch on to its client. Records the facts that the session needs. */
+/**
+ * Forwards the engine's answers to a batch to the client. Records what the session needs to know about them.
+ */
 export class BatchAnswers implements RunListener {
-  /** From the last ReadyForQuery: `I`, `T` or `E`. Undefined if the batch has had none yet. */
+  /**
+   * The transaction status in the last ReadyForQuery message:
+   * `I`, `T` or `E`. Undefined before the first one.
+   */
   status: string | undefined
   failed = false
-  /** Number of answers to Parse messages, including those that are not for the client. */
+  /** Number of ParseComplete messages so far, including those that the client does not see. */
   parsed = 0
-  /** SQLSTATE of the last error. */
+  /** The SQLSTATE of the last error. */
   code: string | undefined
   readonly tags: string[] = []
-  /** The engine has reported that the session belongs to a superuser. */
+  /** True if the engine has reported that the user of the session is a superuser. */
   superuser = false
   readonly #framer = new Framer(ANY_LENGTH)
 
   constructor(readonly context: BatchContext) {}
 
   output(bytes: Buffer): void {
-    const passed: Buffer[] = []
+    const forwarded: Buffer[] = []
     for (const message of this.#framer.push(bytes)) {
-      const passing = this.#message(message)
-      if (passing !== undefined) passed.push(passing)
+      const answer = this.#message(message)
+      if (answer !== undefined) forwarded.push(answer)
     }
-    const { client, taken } = this.context
-    const first = passed[0]
-    if (first === undefined) taken(bytes.length)
-    else client.send(passed.length === 1 ? first : Buffer.concat(passed), () => taken(bytes.length))
+    const { client, onTaken } = this.context
+    const first = forwarded[0]
+    if (first === undefined) onTaken(bytes.length)
+    else client.send(forwarded.length === 1 ? first : Buffer.concat(forwarded), () => onTaken(bytes.length))
   }
 
   inputWanted(): void {
@@ -60,13 +74,13 @@ export class BatchAnswers implements RunListener {
   #message(message: Frame): Buffer | undefined {
     const { type, bytes } = message
     if (type === 'D' || type === 'd' || type === 'T') return bytes
-    if (type === '1') return ++this.parsed > this.context.restored ? bytes : undefined
+    if (type === '1') return ++this.parsed > this.context.hiddenParses ? bytes : undefined
     if (type === 'Z') {
       this.status = bytes.toString('latin1', BODY, BODY + 1)
       return bytes
     }
     if (type === 'C') this.tags.push(readCstring(bytes, BODY).text)
-    if (type === 'A') return this.context.notified(message)
+    if (type === 'A') return this.context.onNotification(message)
     if (type === 'S') return this.#reported(bytes)
     if (type === 'E') return this.#error(bytes)
     return bytes
@@ -76,7 +90,7 @@ export class BatchAnswers implements RunListener {
     const name = readCstring(bytes, BODY)
     const value = readCstring(bytes, name.next).text
     if (name.text === 'is_superuser') this.superuser = value === 'on'
-    this.context.client.learn(name.text, value)
+    this.context.client.reportParameter(name.text, value)
   }
 
   #error(bytes: Buffer): Buffer {
@@ -85,18 +99,18 @@ export class BatchAnswers implements RunListener {
     this.code = fields.get('C')
     const reason = this.code === '57014' ? this.context.cancelReason() : undefined
     const message = fields.get('M') ?? ''
-    const said = reason ?? this.context.client.statements.readable(message)
-    if (said === message) return bytes
-    return writeFields('E', fields.set('M', said))
+    const text = reason ?? this.context.client.statements.withoutPrefix(message)
+    if (text === message) return bytes
+    return writeFields('E', fields.set('M', text))
   }
 }
 
-/** The answers to statements of the session itself. Clients do not see them. */
+/** Collects the engine's answers to statements that the session runs for itself. No client sees them. */
 export class HiddenAnswers implements RunListener {
   readonly rows: (string | null)[][] = []
-  /** Parameters that have changed. */
+  /** The parameters whose changes the engine has reported. */
   readonly reported: [name: string, value: string][] = []
-  /** The last error's SQLSTATE and message. */
+  /** The SQLSTATE and the message of the last error. */
   error: { code: string; message: string } | undefined
   readonly #framer = new Framer(ANY_LENGTH)
 
@@ -111,7 +125,9 @@ export class HiddenAnswers implements RunListener {
   }
 
   inputWanted(): void {
-    throw new Error('a statement of the session asked for input')
+    throw new Error(
+      'a statement of the session itself has asked for input, which only a COPY of a client may do',
+    )
   }
 
   #message(message: Frame): void {

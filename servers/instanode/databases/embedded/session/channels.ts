@@ -1,13 +1,16 @@
 import { BODY, type Frame, frame, int32, readCstring } from '../wire/frames.js'
+import type { ClientSession } from './client-session.js'
 
 const NAME = String.raw`("(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*)`
-const LISTEN = new RegExp(String.raw`\b(un)?listen\s+(?:${NAME}|(\*))`, 'gi')
+const LISTEN_OR_UNLISTEN = new RegExp(String.raw`\b(un)?listen\s+(?:${NAME}|(\*))`, 'gi')
 
-/** Tracks which client listens on which channel. The engine has one set of channels for all clients. */
+/**
+ * Records which client listens on which channel. The engine listens on the channels of all clients together.
+ */
 export class Channels<Client> {
   readonly #listeners = new Map<string, Set<Client>>()
 
-  /** Every channel with a listener. */
+  /** The channels on which at least one client listens. */
   get names(): string[] {
     return [...this.#listeners.keys()]
   }
@@ -17,53 +20,76 @@ export class Channels<Client> {
   }
 
   /**
-   * Records LISTEN and UNLISTEN commands that have succeeded.
+   * Records the LISTEN and UNLISTEN commands in SQL that has succeeded.
    *
-   * @returns true if the engine may have stopped listening for other clients too
+   * @returns true if the SQL contains UNLISTEN. The engine may then no longer listen for other clients.
    */
-  follow(client: Client, sql: string): boolean {
-    let left = false
-    for (const [, un, name, all] of sql.matchAll(LISTEN)) {
-      if (un === undefined && name !== undefined) this.#join(client, fold(name))
-      else if (all !== undefined) this.leave(client)
-      else if (name !== undefined) this.#part(client, fold(name))
-      left ||= un !== undefined
+  record(client: Client, sql: string): boolean {
+    let unlistens = false
+    for (const [, un, name, all] of sql.matchAll(LISTEN_OR_UNLISTEN)) {
+      if (un === undefined && name !== undefined) this.#add(client, fold(name))
+      else if (all !== undefined) this.removeAll(client)
+      else if (name !== undefined) this.#remove(client, fold(name))
+      unlistens ||= un !== undefined
     }
-    return left
+    return unlistens
   }
 
-  leave(client: Client): void {
-    for (const channel of this.names) this.#part(client, channel)
+  /** Removes a client from all channels. */
+  removeAll(client: Client): void {
+    for (const channel of this.names) this.#remove(client, channel)
   }
 
   /** SQL that makes the engine listen on the channels of all clients. */
-  get listening(): string {
+  get listenSql(): string {
     return this.names.map(name => `LISTEN "${name.replaceAll('"', '""')}"`).join(';')
   }
 
-  #join(client: Client, channel: string): void {
+  #add(client: Client, channel: string): void {
     const listeners = this.#listeners.get(channel) ?? new Set()
     this.#listeners.set(channel, listeners.add(client))
   }
 
-  #part(client: Client, channel: string): void {
+  #remove(client: Client, channel: string): void {
     const listeners = this.#listeners.get(channel)
     listeners?.delete(client)
     if (listeners?.size === 0) this.#listeners.delete(channel)
   }
 }
 
-/** Folds an unquoted name to lower case, as PostgreSQL does. */
+/** Returns the name of a channel as PostgreSQL compares it: an unquoted name in lower case. */
 function fold(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
 }
 
-/** Returns the channel of a NotificationResponse. */
-export function channelOf({ bytes }: Frame): string {
+/**
+ * Passes a notification to all clients that listen on its channel, except its sender.
+ *
+ * @param sender undefined for a notification from a statement of the session itself
+ * @returns the message for the sender, if the sender listens on the channel
+ */
+export function notifyListeners(
+  channels: Channels<ClientSession>,
+  notification: Frame,
+  sender: ClientSession | undefined,
+): Buffer | undefined {
+  const message = withSenderPid(sender?.pid ?? 0, notification)
+  let forSender: Buffer | undefined
+  for (const listener of channels.listeners(channelOf(notification)))
+    if (listener === sender) forSender = message
+    else listener.send(message)
+  return forSender
+}
+
+/** Returns the channel of a NotificationResponse message. */
+function channelOf({ bytes }: Frame): string {
   return readCstring(bytes, BODY + 4).text
 }
 
-/** Returns the notification with the process id of the client that sent it. The engine would give its own. */
-export function from(pid: number, { bytes }: Frame): Buffer {
+/**
+ * Returns a NotificationResponse message with the process id of the
+ * client that has sent the notification, instead of the engine's own.
+ */
+function withSenderPid(pid: number, { bytes }: Frame): Buffer {
   return frame('A', int32(pid), bytes.subarray(BODY + 4))
 }

@@ -2,28 +2,32 @@ import type { PgError } from '../wire/answers.js'
 import type { Settings } from './settings.js'
 import type { Statements } from './statements.js'
 
-/** A client as the session sees it. */
+/** The connection of a client, as the session uses it. */
 export interface ClientSession {
   readonly pid: number
   readonly statements: Statements
   readonly settings: Settings
-  /** In milliseconds, 0 for none. */
+  /** The client's `statement_timeout` in milliseconds. 0: none. */
   statementTimeoutMs: number
-  /** The socket is closed. */
-  readonly gone: boolean
-  /** @param sent called when the bytes have been sent */
+  /** True once the socket is closed, or once a last error was sent. */
+  readonly disconnected: boolean
+  /** Sends bytes to the client. @param sent called when the system has accepted the bytes */
   send(bytes: Buffer, sent?: () => void): void
-  /** Receives the value of a parameter. The client is told if the value is new to it. */
-  learn(name: string, value: string): void
+  /** Sends a ParameterStatus message to the client, unless the client already knows this value. */
+  reportParameter(name: string, value: string): void
   /**
-   * A statement of this client waits for input. `feed` accepts whole messages once, and returns whether they
-   * were accepted.
+   * Called when a COPY of this client waits for data.
+   *
+   * @param feed passes complete messages to the COPY. It may be
+   *   called once. It returns false if the COPY no longer waits.
    */
   onCopyIn(feed: (bytes: Buffer) => boolean): void
-  /** Answers the current batch with an error. The connection stays open. */
+  /** Answers the current batch with an error that the engine did not send. The connection stays open. */
   refuse(pgError: PgError): void
-  /** Ignores the client's messages until its Sync, after an error without ReadyForQuery. */
+  /**
+   * Ignores the client's messages until its Sync. Called after an error of the engine without ReadyForQuery.
+   */
   skipToSync(): void
-  /** Sends a last error and closes the connection. */
+  /** Sends an error with the severity FATAL and closes the connection. */
   fatal(pgError: PgError): void
 }

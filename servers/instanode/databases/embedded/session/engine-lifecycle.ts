@@ -6,28 +6,31 @@ import { type Frame, frame } from '../wire/frames.js'
 import { HiddenAnswers } from './batch-answers.js'
 
 /**
- * Bytes of log after which a checkpoint is due. Without it the log would grow without end. A checkpoint takes
- * 3 to 30 ms.
+ * Bytes written to the log after which a checkpoint is due. Without checkpoints, the log would grow without
+ * end. A checkpoint takes 3 to 30 ms (measured).
  */
 const LOG_BYTES = 4 * 1024 * 1024
 
-/** Bytes written since the last vacuum after which an idle session vacuums. */
+/** Bytes written since the last vacuum after which a vacuum is due in an idle session. */
 const WRITTEN_BYTES = 1024 * 1024
 
-/** Share of its quota from which a database is vacuumed sooner. Otherwise dead rows would fill it. */
+/**
+ * Share of `maxBytes` above which a vacuum does not wait until the
+ * session is idle. Otherwise dead rows would fill the database.
+ */
 const NEAR_QUOTA = 0.8
 
 /**
- * Bytes written that make such a vacuum due: the leftovers of a few statements, or a share of the quota if
- * that is more.
+ * Bytes written since the last vacuum that make such a
+ * vacuum due: 256 KB, or 2 % of `maxBytes` if that is more.
  */
 const WRITTEN_NEAR_QUOTA = 256 * 1024
 
 const WRITTEN_SHARE = 0.02
 
 /**
- * Tracks the work since the last checkpoint and vacuum. The engine has no background processes, so the
- * session does both.
+ * Decides when a checkpoint or a vacuum is due. The engine
+ * has no background processes, so the session runs both.
  */
 class Housekeeping {
   #logged = 0
@@ -37,7 +40,11 @@ class Housekeeping {
     return state.logged - this.#logged > LOG_BYTES
   }
 
-  /** Returns whether a vacuum is due before the session is idle. */
+  /**
+   * Returns whether a vacuum is due even if the session is not idle.
+   *
+   * @param maxBytes the largest size that the files may reach, in bytes
+   */
   vacuumUrgent(state: EngineState, maxBytes: number): boolean {
     const enough = Math.max(WRITTEN_NEAR_QUOTA, WRITTEN_SHARE * maxBytes)
     return state.size > NEAR_QUOTA * maxBytes && state.written - this.#written > enough
@@ -55,34 +62,34 @@ class Housekeeping {
     this.#written = state.written
   }
 
-  /** Starts again at zero, for a new engine. */
+  /** Starts to count from 0. Call it for a new engine, whose state also starts at 0. */
   reset(): void {
     this.#logged = 0
     this.#written = 0
   }
 }
 
-/** The engine's own superuser. The role of the owner is set for every batch of a client. */
+/** The superuser of the engine, which opens the session. Clients work under the owner's role. */
 const ENGINE_USER = 'postgres'
 
 export interface EngineLifecycleOptions {
   machine: Clock
-  /** Milliseconds that opening or closing the engine may take. */
+  /** Milliseconds in which the engine must open or close. */
   openingLimitMs: number
-  /** Opens the engine on the database's directory. Aborting the signal ends the attempt. */
+  /** Opens an engine on the files of the database. @param signal ends the attempt when it is aborted */
   open(signal: AbortSignal): Promise<Engine>
-  /** The owner's role. */
+  /** The role of the owner. */
   user: string
-  notified(notification: Frame): void
-  /** Called when the engine ends without having been asked to. */
-  lost(error: Error): void
-  /** Called before a new engine is used. Returns SQL to run first, or an empty string. */
+  onNotification(notification: Frame): void
+  /** Called when the engine ends unexpectedly. */
+  onLost(error: Error): void
+  /** Called before a new engine is used. @returns SQL to run in it first, or an empty string */
   prepare(): string
 }
 
 /**
- * Opens and closes a session's engine, and runs the session's own statements in it. The caller must have the
- * session lock.
+ * Opens and closes the engine of a session, and runs the session's own statements in it. Callers must have
+ * the session lock, except for `ensureOpen`, `adopt` and `kill`.
  */
 export class EngineLifecycle {
   readonly #options: EngineLifecycleOptions
@@ -90,7 +97,7 @@ export class EngineLifecycle {
   #engine: Engine | undefined
   #opening: Promise<Engine> | undefined
   #closing: Promise<void> = Promise.resolve()
-  /** Aborted when the database is closed for good. */
+  /** Aborted by {@link kill}, when the database is closed for good. */
   readonly #end = new AbortController()
 
   constructor(options: EngineLifecycleOptions) {
@@ -101,7 +108,7 @@ export class EngineLifecycle {
     return this.#engine
   }
 
-  /** Whether the engine is being opened. */
+  /** True while an engine is being opened. */
   get opening(): boolean {
     return this.#opening !== undefined
   }
@@ -109,12 +116,12 @@ export class EngineLifecycle {
   /**
    * Returns the engine, and opens it first if it is closed.
    *
-   * All callers share one attempt to open it. The attempt goes on when a caller gives up, so that a client
-   * that retries with a short time-out finds the database open in the end.
+   * Concurrent callers share one attempt to open the engine. The attempt continues when a caller gives up. So
+   * a client that retries with a short time-out finds the engine open in the end.
    *
-   * @throws LimitExceeded, or the error of the engine
+   * @throws LimitExceeded if the engine does not open in time, or the error of the engine
    */
-  async awake(): Promise<Engine> {
+  async ensureOpen(): Promise<Engine> {
     if (this.#engine !== undefined) return this.#engine
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined
@@ -126,10 +133,10 @@ export class EngineLifecycle {
     const { machine, openingLimitMs: ms } = this.#options
     const limit = { machine, ms, what: 'opening the database', signal: this.#end.signal }
     return withinLimit(limit, async signal => {
-      // Two engines on one directory would not notice each other. So this one waits until the last one has
-      // ended.
+      // Two engines on the same files would corrupt the database,
+      // so this one waits until the last one has ended.
       const opened = this.#closing.then(() => this.#openAndAdopt(signal))
-      this.#closing = opened.then(nothing, nothing)
+      this.#closing = opened.then(ignoreOutcome, ignoreOutcome)
       return await opened
     })
   }
@@ -150,40 +157,45 @@ export class EngineLifecycle {
   }
 
   /**
-   * Takes over an engine that is already open.
+   * Uses an engine that is already open.
    *
-   * @throws Error if the engine ends or the signal is aborted. The caller then keeps the engine.
+   * @throws Error if the engine ends or the signal is aborted. The caller must then end the engine.
    */
   async adopt(engine: Engine, signal?: AbortSignal): Promise<Engine> {
     this.#housekeeping.reset()
     engine.onLost = error => {
       if (this.#engine === engine) this.#engine = undefined
-      this.#options.lost(error)
+      this.#options.onLost(error)
     }
-    await this.#ask(engine, this.#becomeOwner, this.#options.prepare())
+    await this.#ask(engine, this.#setOwnerSql, this.#options.prepare())
     signal?.throwIfAborted()
     this.#engine = engine
     return engine
   }
 
   /**
-   * Runs statements under the current role of the session, one message each. Returns their answers together.
+   * Runs statements under the current role of the session, each as one Query message.
+   *
+   * @returns all answers together
    */
   async ask(...sql: string[]): Promise<HiddenAnswers> {
-    return await this.#ask(await this.awake(), ...sql)
+    return await this.#ask(await this.ensureOpen(), ...sql)
   }
 
-  /** Resets the session to the state that a new session of the owner has. */
+  /** Resets the settings and the role of the session to those of a new session of the owner. */
   async resetSession(): Promise<HiddenAnswers> {
-    return await this.ask(`RESET ALL;${this.#becomeOwner}`)
+    return await this.ask(`RESET ALL;${this.#setOwnerSql}`)
   }
 
-  /** Runs statements as superuser. Afterwards the session has the state of a new session of the owner. */
+  /**
+   * Runs statements as superuser. Afterwards the session has
+   * the settings and the role of a new session of the owner.
+   */
   async asSuperuser(...sql: string[]): Promise<HiddenAnswers> {
     return await this.ask(
       `RESET ALL; SET SESSION AUTHORIZATION ${ENGINE_USER}; SET statement_timeout = 0`,
       ...sql,
-      `RESET ALL;${this.#becomeOwner}`,
+      `RESET ALL;${this.#setOwnerSql}`,
     )
   }
 
@@ -191,7 +203,7 @@ export class EngineLifecycle {
    * Returns whether a vacuum or a checkpoint is due.
    *
    * @param maxBytes the largest size that the files may reach, in bytes
-   * @param idle true if no client waits, so that less urgent work is due too
+   * @param idle true if no client waits, so that a vacuum that is not urgent is due too
    */
   cleaningDue(maxBytes: number, idle: boolean): boolean {
     const state = this.#engine?.state
@@ -201,7 +213,10 @@ export class EngineLifecycle {
     )
   }
 
-  /** Runs the vacuum or checkpoint that is due. Afterwards the session has the state of a new session. */
+  /**
+   * Runs the vacuum that is due, and a checkpoint. Afterwards
+   * the session has the settings and the role of a new session.
+   */
   async clean(maxBytes: number, idle: boolean): Promise<void> {
     const engine = this.#engine
     if (engine === undefined) return
@@ -216,11 +231,11 @@ export class EngineLifecycle {
   }
 
   /**
-   * Runs `work` while the files are complete and do not change. An open engine first writes a checkpoint and
-   * then gets no work. A closed engine stays closed.
+   * Runs `work` while the files on disk are complete and do not change. An open engine first writes a
+   * checkpoint. A closed engine stays closed.
    *
-   * @param fresh resets the session, which is a new session afterwards
-   * @param signal ends an engine that does not finish its checkpoint. It is passed to `work`.
+   * @param fresh saves the settings of the current client and resets the session
+   * @param signal terminates the engine if it is aborted during the checkpoint. `work` receives it too.
    */
   async quiesce<T>(
     work: (signal: AbortSignal) => Promise<T>,
@@ -229,10 +244,10 @@ export class EngineLifecycle {
   ): Promise<T> {
     if (this.#engine === undefined && this.#opening === undefined) {
       const running = this.#closing.then(() => work(signal))
-      this.#closing = running.then(nothing, nothing)
+      this.#closing = running.then(ignoreOutcome, ignoreOutcome)
       return await running
     }
-    const engine = await this.awake()
+    const engine = await this.ensureOpen()
     const abort = () => engine.abort()
     signal.addEventListener('abort', abort, { once: true })
     try {
@@ -245,28 +260,32 @@ export class EngineLifecycle {
     return await work(signal)
   }
 
-  /** Closes the engine. The files of the database stay. */
-  async sleep(): Promise<void> {
+  /** Closes the engine. The files of the database stay, and the next batch opens an engine again. */
+  async close(): Promise<void> {
     const engine = this.#release()
-    if (engine !== undefined) this.#closing = this.#close(engine)
+    if (engine !== undefined) this.#closing = this.#endEngine(engine)
     await this.#closing
   }
 
-  /** Committed data is in the log on disk, so an engine that does not close may be ended. */
-  async #close(engine: Engine): Promise<void> {
+  /**
+   * Ends an engine in an orderly way. Terminates it if that takes too long,
+   * which loses no data, because committed data is in the log on disk.
+   */
+  async #endEngine(engine: Engine): Promise<void> {
     const { machine, openingLimitMs: ms } = this.#options
     await withinLimit({ machine, ms, what: 'closing the database' }, () => engine.end()).catch(() =>
       engine.kill(),
     )
   }
 
-  /** Ends the engine for good, even during a statement. An attempt to open it is aborted. */
+  /** Terminates the engine for good, even during a statement. Aborts an attempt to open one. */
   async kill(): Promise<void> {
-    this.#end.abort(new Error('the database is gone'))
+    this.#end.abort(new Error('the database was closed'))
     await this.#release()?.kill()
     await this.#closing
   }
 
+  /** Gives the engine up without ending it. Its end is no longer reported as unexpected. */
   #release(): Engine | undefined {
     const engine = this.#engine
     if (engine !== undefined) engine.onLost = () => {}
@@ -276,45 +295,46 @@ export class EngineLifecycle {
 
   async #ask(engine: Engine, ...sql: string[]): Promise<HiddenAnswers> {
     const answers = new HiddenAnswers(
-      size => engine.taken(size),
-      notification => this.#options.notified(notification),
+      size => engine.outputTaken(size),
+      notification => this.#options.onNotification(notification),
     )
     const messages = sql.filter(text => text !== '').map(text => frame('Q', text))
     await engine.run(Buffer.concat(messages), Number.POSITIVE_INFINITY, answers)
     return answers
   }
 
-  get #becomeOwner(): string {
+  get #setOwnerSql(): string {
     return `SET SESSION AUTHORIZATION ${this.#options.user}`
   }
 }
 
-function nothing(): void {}
+function ignoreOutcome(): void {}
 
-interface Waiting<Who> {
-  who: Who
-  go(): void
-  refuse(reason: Error): void
+interface Waiting<Holder> {
+  caller: Holder
+  resolve(): void
+  reject(reason: Error): void
   deadline: Wakeup | undefined
 }
 
-/** Thrown to a caller that has waited too long for the lock. */
-export class WaitedTooLong extends Error {}
+/** Thrown to a caller that has waited too long for the session lock. */
+export class LockTimeout extends Error {}
 
-/** Lock for the one session. Callers get it in order of arrival, and keep it until `pass`. */
-export class SessionLock<Who> {
-  #holder: Who | undefined
-  readonly #waiting: Waiting<Who>[] = []
+/** Lock of a session. Callers acquire it in the order in which they ask, and keep it until `release`. */
+export class SessionLock<Holder> {
+  #holder: Holder | undefined
+  readonly #waiting: Waiting<Holder>[] = []
 
   /**
-   * @param excused while it returns true no wait times out, because the holder is not the cause of the delay
+   * @param suspended while it returns true, no wait times out. The session
+   *   uses it while the engine opens, because no client causes that delay.
    */
   constructor(
     readonly machine: Clock,
-    readonly excused: () => boolean = () => false,
+    readonly suspended: () => boolean = () => false,
   ) {}
 
-  get holder(): Who | undefined {
+  get holder(): Holder | undefined {
     return this.#holder
   }
 
@@ -323,45 +343,50 @@ export class SessionLock<Who> {
   }
 
   /**
-   * Resolves when `who` has the lock. A caller that already has it gets it at once.
+   * Acquires the lock. Resolves when `caller` has it, at once if `caller` already has it.
    *
-   * @param patience milliseconds to wait. Undefined means without limit.
-   * @throws WaitedTooLong, or the reason that was passed to `forget`
+   * @param limitMs milliseconds to wait. Undefined: no limit.
+   * @throws LockTimeout after `limitMs`, or the reason that was passed to {@link stopWaiting}
    */
-  take(who: Who, patience?: number): Promise<void> {
-    if (this.#holder === who) return Promise.resolve()
+  acquire(caller: Holder, limitMs?: number): Promise<void> {
+    if (this.#holder === caller) return Promise.resolve()
     if (this.#holder === undefined) {
-      this.#holder = who
+      this.#holder = caller
       return Promise.resolve()
     }
     return new Promise((resolve, reject) => {
-      const waiting: Waiting<Who> = { who, go: resolve, refuse: reject, deadline: undefined }
+      const waiting: Waiting<Holder> = { caller, resolve, reject, deadline: undefined }
       this.#waiting.push(waiting)
-      if (patience !== undefined) this.#limit(waiting, patience)
+      if (limitMs !== undefined) this.#startTimeout(waiting, limitMs)
     })
   }
 
-  #limit(waiting: Waiting<Who>, patience: number): void {
-    waiting.deadline = this.machine.wakeAt(this.machine.now() + patience, () => {
-      if (this.excused()) this.#limit(waiting, patience)
-      else this.forget(waiting.who, new WaitedTooLong())
+  #startTimeout(waiting: Waiting<Holder>, limitMs: number): void {
+    waiting.deadline = this.machine.wakeAt(this.machine.now() + limitMs, () => {
+      if (this.suspended()) this.#startTimeout(waiting, limitMs)
+      else this.stopWaiting(waiting.caller, new LockTimeout())
     })
   }
 
-  /** Passes the lock to the caller that has waited longest. */
-  pass(): void {
+  /** Releases the lock. The caller that has waited longest acquires it. */
+  release(): void {
     const next = this.#waiting.shift()
-    this.#holder = next?.who
+    this.#holder = next?.caller
     next?.deadline?.cancel()
-    next?.go()
+    next?.resolve()
   }
 
-  /** Removes `who` from the queue. @returns whether `who` was waiting */
-  forget(who: Who, reason: Error): boolean {
-    const at = this.#waiting.findIndex(waiting => waiting.who === who)
+  /**
+   * Ends the wait of `caller` with an error.
+   *
+   * @param reason the error
+   * @returns false if `caller` was not waiting
+   */
+  stopWaiting(caller: Holder, reason: Error): boolean {
+    const at = this.#waiting.findIndex(waiting => waiting.caller === caller)
     const [waiting] = at < 0 ? [] : this.#waiting.splice(at, 1)
     waiting?.deadline?.cancel()
-    waiting?.refuse(reason)
+    waiting?.reject(reason)
     return waiting !== undefined
   }
 }

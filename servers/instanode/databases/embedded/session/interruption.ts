@@ -3,37 +3,42 @@ import { LimitExceeded } from '../../../../../shared/clock/within-limit.js'
 import type { Engine } from '../engine/engine.js'
 import type { PgError } from '../wire/answers.js'
 import { frame } from '../wire/frames.js'
-import { WaitedTooLong } from './engine-lifecycle.js'
+import { LockTimeout } from './engine-lifecycle.js'
 
-/** The error when the engine was ended while clients were connected. */
+/** The error for connected clients when the engine has ended. */
 export const RESTARTED: PgError = {
   code: '57P02',
   message: 'terminating connection because the database was restarted',
-  detail: 'A statement could not be stopped in any other way, or the engine failed. Committed data is kept.',
+  detail:
+    'The engine failed, or it was ended because a statement could not be stopped. Committed data is kept.',
   hint: 'Connect again.',
 }
 
-/** The error when an administrator, or another connection of the same owner, has ended the connection. */
+/**
+ * The error for a client whose connection was ended by the
+ * service, or by another connection with `pg_terminate_backend`.
+ */
 export const TERMINATED: PgError = {
   code: '57P01',
   message: 'terminating connection due to administrator command',
 }
 
 /**
- * Stops a running batch: on its client's request, or when its time is up. It first asks Postgres. If Postgres
- * does not notice, it ends the engine, because nothing else can stop the statement.
+ * Stops a running batch when its client cancels it, or when its `statement_timeout`
+ * has passed. First asks Postgres to stop. If Postgres has not stopped after the
+ * grace period, terminates the engine, because nothing else can stop the statement.
  */
 export class Interruption {
-  /** The words that replace "due to user request" in the error, if it was something else. */
+  /** The error message for the client. Undefined keeps PostgreSQL's message ("due to user request"). */
   reason: string | undefined
   #timer: Wakeup | undefined
   #feed: ((bytes: Buffer) => void) | undefined
-  #asked = false
-  #over = false
+  #cancelRequested = false
+  #ended = false
 
   /**
    * @param timeoutMs the client's `statement_timeout` in milliseconds, 0 for none
-   * @param graceMs milliseconds that Postgres has to notice
+   * @param graceMs milliseconds in which Postgres must stop the batch after a request
    */
   constructor(
     readonly machine: Clock,
@@ -47,13 +52,13 @@ export class Interruption {
       )
   }
 
-  /** Records that the batch waits for its client's data. @param feed passes the data to the engine */
-  waiting(feed: (bytes: Buffer) => void): void {
+  /** Records that a COPY waits for data of the client. @param feed passes data to the engine */
+  onCopyIn(feed: (bytes: Buffer) => void): void {
     this.#feed = feed
-    if (this.#asked) this.#failCopy()
+    if (this.#cancelRequested) this.#failCopy()
   }
 
-  /** Passes data on. @returns false if the batch was stopped and no longer waits for data */
+  /** Passes data to the COPY that waits. @returns false if no COPY waits, because the batch was stopped */
   feed(bytes: Buffer): boolean {
     const feed = this.#feed
     this.#feed = undefined
@@ -61,20 +66,21 @@ export class Interruption {
     return feed !== undefined
   }
 
-  /** @param reason the words for the client's error */
+  /** Stops the batch. @param reason the error message for the client. Default: PostgreSQL's own message */
   stop(reason?: string): void {
-    if (this.#over) return
+    if (this.#ended) return
     this.#timer?.cancel()
     this.reason = reason
-    this.ask()
+    this.requestCancel()
     this.#timer = this.machine.wakeAt(this.machine.now() + this.graceMs, () => this.engine.abort())
   }
 
   /**
-   * Asks Postgres to stop, and never ends the engine. For a client that has left an engine that others share.
+   * Asks Postgres to stop the batch, and never terminates the engine. For
+   * a client that has disconnected, because other clients use the engine.
    */
-  ask(): void {
-    this.#asked = true
+  requestCancel(): void {
+    this.#cancelRequested = true
     this.engine.cancel()
     this.#failCopy()
   }
@@ -83,56 +89,64 @@ export class Interruption {
     this.feed(frame('f', this.reason ?? 'canceling statement due to user request'))
   }
 
-  /** The batch has ended. */
-  over(): void {
-    this.#over = true
+  /** Records that the batch has ended, and stops the timers. */
+  end(): void {
+    this.#ended = true
     this.#timer?.cancel()
   }
 }
 
-/** Returns the error for a client whose database could not be opened. @param error the cause */
+/** Returns the error for a client whose database cannot be opened. @param error the cause */
 export function notOpened(error: unknown): PgError {
   return error instanceof LimitExceeded
     ? {
         code: '57P03',
         message: `the database did not open within ${error.ms / 1000} s`,
-        hint: 'Connect again. If this machine is busy, run fewer databases at once or use a real PostgreSQL server.',
+        hint:
+          'Connect again. If the machine is busy, use fewer databases at once, ' +
+          'or start with --databases and a PostgreSQL server.',
       }
     : {
         code: '57P03',
         message: 'the database could not be opened',
-        hint: 'Connect again. If this happens each time, drop the database and create another.',
+        hint: 'Connect again. If the error stays, delete the database and create another.',
       }
 }
 
-/** The error for a statement that is stopped before it has begun. */
+/** The error for a client whose batch is cancelled before it starts. */
 export const CANCELLED: PgError = { code: '57014', message: 'canceling statement due to user request' }
 
-/** Thrown to a client whose statement is stopped before it has begun. */
+/** The reason of a wait for the lock that ends because the batch was cancelled. */
 export class Cancelled extends Error {}
 
 /**
- * The reason why the session is busy: a client's transaction, a client's single statement, or work on the
- * files.
+ * The reason why the session lock is not free: an open transaction of a
+ * client, a statement of a client, or copying and cleaning the database.
  */
-export type Occupation = 'transaction' | 'statement' | 'upkeep'
+export type BusyReason = 'transaction' | 'statement' | 'upkeep'
 
-const BUSY = {
+const BUSY_ERRORS = {
   transaction: {
     message: 'another connection has held a transaction open for more than',
     detail:
       'An embedded database has one session: while a transaction is open, other connections wait for it.',
-    // Flyway locks on one connection, in a transaction, and migrates on another.
-    hint: 'End the transaction first, use its own connection for this statement, or run against a real PostgreSQL server. For Flyway, set flyway.postgresql.transactional.lock=false.',
+    // Flyway keeps a lock in a transaction on one connection, and migrates on another connection.
+    hint:
+      'End the transaction first, run this statement on the connection of the transaction, ' +
+      'or start with --databases and a PostgreSQL server. For Flyway, set ' +
+      'flyway.postgresql.transactional.lock=false.',
   },
   statement: {
     message: 'the statements of other connections have kept the database busy for more than',
     detail: 'An embedded database has one session: while a statement runs, other connections wait for it.',
-    hint: 'Try again when the statement has ended, cancel it with pg_cancel_backend, or run against a real PostgreSQL server.',
+    hint:
+      'Try again when the statement has ended, cancel it with pg_cancel_backend, ' +
+      'or start with --databases and a PostgreSQL server.',
   },
   upkeep: {
-    message: 'the database has been copied or cleaned up for more than',
-    detail: 'An embedded database has one session, which is not free meanwhile.',
+    message: 'copying or cleaning the database has taken more than',
+    detail:
+      'An embedded database has one session. No statement can run while the database is copied or cleaned.',
     hint: 'Try again.',
   },
 }
@@ -140,12 +154,12 @@ const BUSY = {
 /**
  * Returns the error for a client whose batch did not get the session lock.
  *
- * @param error the cause
- * @param waitLimitMs milliseconds that a client may wait
- * @param occupation the work that kept the session busy
+ * @param error the cause: a {@link LockTimeout}, or {@link Cancelled}
+ * @param waitLimitMs milliseconds for which the client has waited
+ * @param busyReason the reason why the lock was not free
  */
-export function lockNotAcquired(error: unknown, waitLimitMs: number, occupation: Occupation): PgError {
-  if (!(error instanceof WaitedTooLong)) return CANCELLED
-  const { message, detail, hint } = BUSY[occupation]
+export function lockNotAcquired(error: unknown, waitLimitMs: number, busyReason: BusyReason): PgError {
+  if (!(error instanceof LockTimeout)) return CANCELLED
+  const { message, detail, hint } = BUSY_ERRORS[busyReason]
   return { code: '55P03', message: `${message} ${waitLimitMs} ms`, detail, hint }
 }

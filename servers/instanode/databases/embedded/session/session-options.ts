@@ -2,31 +2,32 @@ import type { Clock } from '../../../../../shared/clock/clock.js'
 import type { Engine } from '../engine/engine.js'
 
 export interface SessionTimes {
-  /** Milliseconds that a client waits for another client's transaction before it gets 55P03. */
+  /** Milliseconds for which a client waits for the session lock. After that, the client gets 55P03. */
   waitLimitMs: number
-  /** The client's `statement_timeout` at its start, in milliseconds. */
+  /** The `statement_timeout` of a new client, in milliseconds. */
   statementTimeoutMs: number
-  /** Milliseconds that Postgres has to notice a cancel before its engine is ended. */
+  /** Milliseconds in which Postgres must stop a cancelled statement. After that, the engine is terminated. */
   cancelGraceMs: number
-  /** Milliseconds that opening the engine may take before its clients get 57P03. */
+  /** Milliseconds in which the engine must open. After that, the waiting clients get 57P03. */
   openingLimitMs: number
-  /** Milliseconds that copying the database's files may take. */
+  /** Milliseconds in which the files of the database must be copied. */
   copyLimitMs: number
-  /** Milliseconds without any statement before a vacuum. */
+  /** Milliseconds without a statement after which a session with clients may vacuum. */
   idleMs: number
-  /** Milliseconds without a client after which the engine ends. Its directory stays. */
+  /** Milliseconds without a client after which the engine is closed. The files stay. */
   hibernateAfterMs: number
 }
 
 export interface SessionOptions {
   machine: Clock
   times: SessionTimes
+  /** The role of the owner. */
   user: string
-  /** Aborting the signal ends the attempt. */
+  /** Opens an engine on the files of the database. @param signal ends the attempt when it is aborted */
   open(signal: AbortSignal): Promise<Engine>
   /**
-   * Bytes. An engine whose memory exceeds this is replaced between two transactions, because its memory never
-   * shrinks.
+   * Bytes of memory beyond which an engine is closed between two transactions. The memory of an engine never
+   * shrinks, so the next batch opens a new engine.
    */
   memoryLimit: number
 }

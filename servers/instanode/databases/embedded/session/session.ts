@@ -6,28 +6,28 @@ import { type Frame, frame } from '../wire/frames.js'
 import { ActiveSettings } from './active-settings.js'
 import { answerBackendCalls } from './backend-calls.js'
 import { BatchAnswers } from './batch-answers.js'
-import { Channels, channelOf, from } from './channels.js'
+import { Channels, notifyListeners } from './channels.js'
 import type { ClientSession } from './client-session.js'
 import { EngineLifecycle, SessionLock } from './engine-lifecycle.js'
 import {
+  type BusyReason,
   CANCELLED,
   Cancelled,
   Interruption,
   lockNotAcquired,
   notOpened,
-  type Occupation,
   RESTARTED,
   TERMINATED,
 } from './interruption.js'
 import type { SessionOptions } from './session-options.js'
-import { onlyFrees, withoutPromotion } from './statements.js'
+import { onlyFreesSpace, withoutUserChange } from './statements.js'
 
 /**
- * The one session of a database, shared by its clients in turns.
+ * The PostgreSQL session of an embedded database. All clients of the database share it.
  *
- * The engine has a single session. A client has the session lock for one batch (up to Sync, or one simple
- * query), and keeps it while a transaction is open. When another client gets the lock, its settings replace
- * those of the last client. README.md lists the limits of this.
+ * An engine has a single session. A client acquires the session lock for each batch, and keeps the lock while
+ * its transaction or its batch is open. When another client acquires the lock, its settings are applied
+ * first. `databases/README.md` says what else is switched from one client to the next.
  */
 export class Session {
   /** The largest size that the database's files may reach, in bytes. */
@@ -39,14 +39,14 @@ export class Session {
   readonly #channels = new Channels<ClientSession>()
   readonly #settings: ActiveSettings
   #running: { client: ClientSession; interruption: Interruption } | undefined
-  /** Transaction status at the end of the lock holder's last batch. Undefined while the batch is open. */
+  /** Status after the lock holder's last batch: `I`, `T` or `E`. Undefined: the batch had no Sync yet. */
   #status: string | undefined = 'I'
-  /** Clients with a batch in progress, from waiting for the lock to passing it on. */
+  /** Clients with a batch in progress. The batch waits for the lock, runs, or releases the lock. */
   readonly #executing = new Set<ClientSession>()
-  /** Clients whose batch was cancelled before the engine received it. */
+  /** Clients whose batch was cancelled before it reached the engine. */
   readonly #cancelled = new Set<ClientSession>()
-  #later: Wakeup | undefined
-  #shut = false
+  #idleWork: Wakeup | undefined
+  #closed = false
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -56,11 +56,11 @@ export class Session {
       openingLimitMs: options.times.openingLimitMs,
       open: signal => options.open(signal),
       user: options.user,
-      notified: notification => this.#notify(notification, undefined),
-      lost: () => this.#lost(),
-      prepare: () => this.#fresh(),
+      onNotification: notification => notifyListeners(this.#channels, notification, undefined),
+      onLost: () => this.#onEngineLost(),
+      prepare: () => this.#forgetEngineState(),
     })
-    this.#settings = new ActiveSettings(this.#lifecycle, () => this.#fresh())
+    this.#settings = new ActiveSettings(this.#lifecycle, () => this.#forgetEngineState())
   }
 
   get connections(): number {
@@ -71,29 +71,29 @@ export class Session {
     return this.#lifecycle.engine !== undefined
   }
 
-  /** Takes over an engine that is open on the database. */
+  /** Uses an engine that is already open on the database. */
   async adopt(engine: Engine): Promise<void> {
     await this.#lifecycle.adopt(engine)
     this.#scheduleIdleWork()
   }
 
   /**
-   * Admits a client and opens the engine.
+   * Adds a client to the session, and opens the engine.
    *
-   * @returns the engine's parameters, for the client
-   * @throws LimitExceeded, or the error of the engine
+   * @returns ParameterStatus messages for the client
+   * @throws LimitExceeded if the engine does not open in time, or the error of the engine
    */
   async admit(client: ClientSession): Promise<Buffer> {
     this.#clients.add(client)
-    this.#later?.cancel()
-    // This does not take the lock: a pool opens its second connection while the first is in a transaction.
-    const { greeting } = await this.#lifecycle.awake()
-    // All clients may have left while the engine opened. It must not stay open for none.
+    this.#idleWork?.cancel()
+    // No lock is needed. A pool may open its second connection while the first one is in a transaction.
+    const { parameterStatuses } = await this.#lifecycle.ensureOpen()
+    // If all clients have disconnected in the meantime, the engine must be closed later.
     if (this.#clients.size === 0) this.#scheduleIdleWork()
-    return greeting
+    return parameterStatuses
   }
 
-  /** Runs a client's batch when it has the lock. Never rejects: errors go to the client. */
+  /** Runs a client's batch under the session lock. Never rejects, because errors are sent to the client. */
   async execute(client: ClientSession, batch: readonly Frame[]): Promise<void> {
     const answers = answerBackendCalls(batch, {
       statements: client.statements,
@@ -106,101 +106,103 @@ export class Session {
       return
     }
     this.#executing.add(client)
-    await this.#inTurn(client, batch)
+    await this.#executeLocked(client, batch)
     this.#executing.delete(client)
     this.#cancelled.delete(client)
     if (!this.#clients.has(client)) await this.#removeClient(client)
   }
 
-  async #inTurn(client: ClientSession, batch: readonly Frame[]): Promise<void> {
+  /** Acquires the lock and runs the batch. Keeps the lock while a transaction or the batch is open. */
+  async #executeLocked(client: ClientSession, batch: readonly Frame[]): Promise<void> {
     try {
-      await this.#lock.take(client, this.#options.times.waitLimitMs)
+      await this.#lock.acquire(client, this.#options.times.waitLimitMs)
     } catch (error) {
-      client.refuse(lockNotAcquired(error, this.#options.times.waitLimitMs, this.#occupation))
+      client.refuse(lockNotAcquired(error, this.#options.times.waitLimitMs, this.#busyReason))
       return
     }
-    let open = true
+    let keepsLock = true
     try {
-      this.#later?.cancel()
-      const engine = await this.#lifecycle.awake()
-      open = await this.#settings.enter(client)
+      this.#idleWork?.cancel()
+      const engine = await this.#lifecycle.ensureOpen()
+      keepsLock = await this.#settings.apply(client)
       if (this.#cancelled.delete(client)) {
         client.refuse(CANCELLED)
-        open = false
+        keepsLock = false
       }
-      // A batch of a client that has left is not run, because a COPY would wait for its data for ever.
-      if (open && !client.gone) open = await this.#run(engine, client, batch.map(withoutPromotion))
-      if (client.gone) open = await this.#abandon(client)
+      // The batch of a disconnected client is not run, because a COPY in it would wait for data for ever.
+      if (keepsLock && !client.disconnected)
+        keepsLock = await this.#run(engine, client, batch.map(withoutUserChange))
+      if (client.disconnected) keepsLock = await this.#rollBack(client)
     } catch (error) {
       this.#failEngine(client, error instanceof LimitExceeded ? notOpened(error) : RESTARTED)
-      open = false
+      keepsLock = false
     }
-    if (!open) await this.#pass(client)
+    if (!keepsLock) await this.#releaseLock(client)
   }
 
-  /** Stops a client's batch, whether it runs or waits. */
+  /** Cancels a client's batch, also while the batch waits for the lock. Without a batch, does nothing. */
   cancel(client: ClientSession): void {
     if (this.#running?.client === client) this.#running.interruption.stop()
-    else if (!this.#lock.forget(client, new Cancelled()) && this.#executing.has(client))
+    else if (!this.#lock.stopWaiting(client, new Cancelled()) && this.#executing.has(client))
       this.#cancelled.add(client)
   }
 
-  /** Removes a client after its socket has closed, and rolls back its open transaction. */
+  /** Removes a client whose socket has closed, and rolls back its open transaction. */
   async leave(client: ClientSession): Promise<void> {
     if (!this.#clients.delete(client)) return
-    // Decided now, so that a client that arrives while this waits for the lock finds a clean session.
+    // This comes before the wait for the lock, for a client that connects in the meantime.
     if (this.#clients.size === 0) this.#settings.discardSoon()
-    this.#channels.leave(client)
-    this.#lock.forget(client, new Cancelled())
-    // A client may leave as soon as it has its answer, while its batch still uses the engine. The engine does
-    // one thing at a time, so that batch removes the client at its end.
+    this.#channels.removeAll(client)
+    this.#lock.stopWaiting(client, new Cancelled())
+    // A client may disconnect as soon as it has its answer, while the engine still runs its batch. The engine
+    // runs one batch at a time, so `execute` removes the client after the batch.
     if (!this.#executing.has(client)) await this.#removeClient(client)
-    else if (this.#running?.client === client) this.#running.interruption.ask()
+    else if (this.#running?.client === client) this.#running.interruption.requestCancel()
   }
 
   async #removeClient(client: ClientSession): Promise<void> {
     try {
-      await this.#lock.take(client)
-      if (this.awake && !this.#shut) await this.#abandon(client)
+      await this.#lock.acquire(client)
+      if (this.awake && !this.#closed) await this.#rollBack(client)
     } catch {
       this.#failEngine(client)
     }
-    await this.#pass(client)
+    await this.#releaseLock(client)
   }
 
   /**
-   * Handles an engine failure that the client's SQL did not cause. Every client of the database gets an
-   * error.
+   * Ends the connection of a client and the engine, after a failure that the client's SQL did not cause. The
+   * other clients get RESTARTED when the engine has ended.
    */
   #failEngine(client: ClientSession, pgError: PgError = RESTARTED): void {
     client.fatal(pgError)
-    // A running engine is now in an unknown state. Its other clients get their error when it has ended.
+    // The state of the session in a running engine is unknown after such a failure.
     this.#lifecycle.engine?.abort()
   }
 
   /**
-   * Runs `work` while the files on disk are complete: no statement runs, no transaction is open, and new
-   * batches wait.
+   * Runs `work` while the files on disk are complete and do not change. No statement runs then, no
+   * transaction is open, and new batches wait.
    *
-   * @param work receives a signal that is aborted when the copying takes too long
-   * @throws WaitedTooLong if a transaction stays open too long
-   * @throws LimitExceeded if the engine or the work takes too long
+   * @param work copies the files. Its signal is aborted when the copying takes too long.
+   * @throws LockTimeout if another client does not release the session lock in time
+   * @throws LimitExceeded if the engine or `work` takes too long
    */
   async quiesce<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { machine, times } = this.#options
-    const me = {}
-    await this.#lock.take(me, times.waitLimitMs)
+    const holder = {}
+    await this.#lock.acquire(holder, times.waitLimitMs)
     try {
-      this.#later?.cancel()
+      this.#idleWork?.cancel()
       return await withinLimit({ machine, ms: times.copyLimitMs, what: 'copying the database' }, signal =>
-        this.#lifecycle.quiesce(work, () => this.#settings.exit(), signal),
+        this.#lifecycle.quiesce(work, () => this.#settings.reset(), signal),
       )
     } finally {
-      await this.#pass(me)
+      await this.#releaseLock(holder)
     }
   }
 
-  /** Stops all batches and closes every connection. The database stays. */
+  /** Cancels all batches, and closes all connections with the error `pgError`. The engine stays open. */
   disconnectAll(pgError: PgError): void {
     for (const client of this.#clients) this.#disconnect(client, pgError)
   }
@@ -211,9 +213,9 @@ export class Session {
   }
 
   /**
-   * Cancels a connection's batch or ends the connection.
+   * Cancels the batch of a connection, or ends the connection.
    *
-   * @returns false if no connection has that process id
+   * @returns false if no connection has this pid
    */
   #signal(pid: number, terminate: boolean): boolean {
     const target = [...this.#clients].find(client => client.pid === pid)
@@ -223,64 +225,64 @@ export class Session {
     return true
   }
 
-  /** The work of the lock holder, for the error of a client that waited too long. */
-  get #occupation(): Occupation {
+  /** Why the lock is not free, for the error of a client that has waited too long. */
+  get #busyReason(): BusyReason {
     const { holder } = this.#lock
     if (![...this.#clients].some(client => client === holder)) return 'upkeep'
     return this.#status === 'I' ? 'statement' : 'transaction'
   }
 
-  /** Closes every connection and the engine. */
-  async shut(pgError: PgError): Promise<void> {
-    this.#shut = true
-    this.#later?.cancel()
+  /** Closes all connections and the engine for good. Each client receives `pgError`. */
+  async close(pgError: PgError): Promise<void> {
+    this.#closed = true
+    this.#idleWork?.cancel()
     this.#terminateAll(pgError)
     await this.#lifecycle.kill()
   }
 
-  /** @returns whether the client keeps the lock, because its transaction or its batch is still open */
+  /** Runs a batch in the engine. @returns true if a transaction or the batch is still open afterwards */
   async #run(engine: Engine, client: ClientSession, batch: readonly Frame[]): Promise<boolean> {
     const rewritten = client.statements.rewrite(batch)
     const { messages, restored, sql } = rewritten
-    for (const text of sql) client.settings.mentions(text)
+    for (const text of sql) client.settings.noteSql(text)
     const { machine, times } = this.#options
     const interruption = new Interruption(machine, engine, client.statementTimeoutMs, times.cancelGraceMs)
     const running = { client, interruption }
     const answers = new BatchAnswers({
       client,
-      restored: restored.length,
-      taken: size => {
-        if (this.#running === running) engine.taken(size)
+      hiddenParses: restored.length,
+      onTaken: size => {
+        if (this.#running === running) engine.outputTaken(size)
       },
       onCopyIn: () => {
-        interruption.waiting(bytes => engine.feed(bytes))
+        interruption.onCopyIn(bytes => engine.feed(bytes))
         client.onCopyIn(bytes => interruption.feed(bytes))
       },
-      notified: notification => this.#notify(notification, client),
+      onNotification: notification => notifyListeners(this.#channels, notification, client),
       cancelReason: () => interruption.reason,
     })
     this.#running = running
     try {
-      const maxBytes = onlyFrees(sql) ? Number.POSITIVE_INFINITY : this.maxBytes
+      const maxBytes = onlyFreesSpace(sql) ? Number.POSITIVE_INFINITY : this.maxBytes
       await engine.run(Buffer.concat(messages), maxBytes, answers)
     } finally {
-      interruption.over()
+      interruption.end()
       this.#running = undefined
     }
-    if (answers.failed) client.statements.failed(rewritten, answers.parsed)
+    if (answers.failed) client.statements.noteFailed(rewritten, answers.parsed)
     await this.#applyEffects(client, sql, answers)
     this.#status = answers.status
     return answers.status !== 'I'
   }
 
-  /** Applies the effects of a batch on the session: statements, settings, channels and statuses. */
+  /** Records the effects of a batch on prepared statements, settings, channels and `statement_timeout`. */
   async #applyEffects(client: ClientSession, sql: readonly string[], answers: BatchAnswers): Promise<void> {
     if (answers.failed && answers.status === undefined) client.skipToSync()
     if (answers.superuser) {
       client.fatal({ code: '42501', message: 'permission denied to become a superuser' })
       return
     }
-    for (const tag of answers.tags) client.settings.completed(tag)
+    for (const tag of answers.tags) client.settings.noteCompleted(tag)
     if (answers.tags.some(tag => tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL')) {
       client.statements.forgetAll()
       for (const other of this.#clients) other.statements.lostAll()
@@ -290,99 +292,97 @@ export class Session {
       await this.#settings.readTimeout(client)
   }
 
+  /** Updates the channels after a batch with LISTEN, UNLISTEN or DISCARD ALL. */
   async #followListening(
     client: ClientSession,
     sql: readonly string[],
     { tags, status }: BatchAnswers,
   ): Promise<void> {
-    let others = false
+    let lostOthers = false
     if (tags.some(tag => tag === 'LISTEN' || tag === 'UNLISTEN'))
-      for (const text of sql) others = this.#channels.follow(client, text) || others
+      for (const text of sql) lostOthers = this.#channels.record(client, text) || lostOthers
     if (tags.includes('DISCARD ALL')) {
-      this.#channels.leave(client)
-      others = true
+      this.#channels.removeAll(client)
+      lostOthers = true
     }
-    if (others && status === 'I' && this.#channels.names.length > 0)
-      await this.#lifecycle.ask(this.#channels.listening)
+    if (lostOthers && status === 'I' && this.#channels.names.length > 0)
+      await this.#lifecycle.ask(this.#channels.listenSql)
   }
 
-  /** Rolls back the transaction of a client that has left, and removes its statements. */
-  async #abandon(client: ClientSession): Promise<boolean> {
-    const engine = await this.#lifecycle.awake()
+  /**
+   * Rolls back for a client that has disconnected, and removes its statements.
+   *
+   * @returns false: nothing is open
+   */
+  async #rollBack(client: ClientSession): Promise<boolean> {
+    const engine = await this.#lifecycle.ensureOpen()
     const rollback = [frame('S'), frame('Q', 'ROLLBACK'), ...client.statements.closeAll(), frame('S')]
     await engine.run(Buffer.concat(rollback), Number.POSITIVE_INFINITY, {
-      output: bytes => engine.taken(bytes.length),
-      inputWanted: () => engine.feed(frame('f', 'the client has gone')),
+      output: bytes => engine.outputTaken(bytes.length),
+      inputWanted: () => engine.feed(frame('f', 'the client has disconnected')),
     })
-    await this.#settings.exit(client)
+    await this.#settings.reset(client)
     await this.#settings.discard()
     return false
   }
 
-  async #pass(who: object): Promise<void> {
-    if (this.#lock.holder !== who) return
+  /** Releases the session lock if `holder` has it. Cleans the session first if that is due. */
+  async #releaseLock(holder: object): Promise<void> {
+    if (this.#lock.holder !== holder) return
     try {
-      if (!this.#shut) await this.#tidy(false)
+      if (!this.#closed) await this.#cleanIfDue(false)
     } catch {
-      // The engine was lost. The next client gets a new one.
+      // The engine has ended. The next batch opens a new one.
     }
     this.#status = 'I'
-    this.#lock.pass()
+    this.#lock.release()
     this.#scheduleIdleWork()
   }
 
-  async #tidy(idle: boolean): Promise<void> {
+  /** Closes an engine that uses too much memory, or runs the vacuum and the checkpoint that are due. */
+  async #cleanIfDue(idle: boolean): Promise<void> {
     const { engine } = this.#lifecycle
     if (engine === undefined) return
     if (engine.state.memory > this.#options.memoryLimit) {
-      await this.#settings.exit()
-      await this.#lifecycle.sleep()
+      await this.#settings.reset()
+      await this.#lifecycle.close()
       return
     }
     if (!this.#lifecycle.cleaningDue(this.maxBytes, idle)) return
-    await this.#settings.exit()
+    await this.#settings.reset()
     await this.#lifecycle.clean(this.maxBytes, idle)
   }
 
-  /** Plans the cleaning of an idle session, and the end of an engine without clients. */
+  /** Plans the vacuum of an idle session, or closing an engine without clients. */
   #scheduleIdleWork(): void {
-    this.#later?.cancel()
-    if (this.#shut || !this.#lock.free || !this.awake) return
+    this.#idleWork?.cancel()
+    if (this.#closed || !this.#lock.free || !this.awake) return
     const { idleMs, hibernateAfterMs } = this.#options.times
-    const sleepy = this.#clients.size === 0
-    if (!sleepy && !this.#lifecycle.cleaningDue(this.maxBytes, true)) return
+    const unused = this.#clients.size === 0
+    if (!unused && !this.#lifecycle.cleaningDue(this.maxBytes, true)) return
     const { machine } = this.#options
-    this.#later = machine.wakeAt(machine.now() + (sleepy ? hibernateAfterMs : idleMs), async () => {
-      if (!this.#lock.free || this.#shut) return
-      await this.#lock.take(this)
-      await this.#tidy(true).catch(() => {})
-      if (this.#clients.size === 0) await this.#lifecycle.sleep()
-      await this.#pass(this)
+    this.#idleWork = machine.wakeAt(machine.now() + (unused ? hibernateAfterMs : idleMs), async () => {
+      if (!this.#lock.free || this.#closed) return
+      await this.#lock.acquire(this)
+      await this.#cleanIfDue(true).catch(() => {})
+      if (this.#clients.size === 0) await this.#lifecycle.close()
+      await this.#releaseLock(this)
     })
   }
 
-  #notify(notification: Frame, sender: ClientSession | undefined): Buffer | undefined {
-    const message = from(sender?.pid ?? 0, notification)
-    let own: Buffer | undefined
-    for (const listener of this.#channels.listeners(channelOf(notification)))
-      if (listener === sender) own = message
-      else listener.send(message)
-    return own
-  }
-
   /**
-   * Forgets the state of the clients, for a new engine.
+   * Records that a new engine has none of the clients' prepared statements and settings.
    *
-   * @returns SQL that makes the engine listen on their channels
+   * @returns SQL that makes the new engine listen on the channels of all clients
    */
-  #fresh(): string {
-    this.#settings.forget()
+  #forgetEngineState(): string {
+    this.#settings.forgetCurrent()
     for (const client of this.#clients) client.statements.lostAll()
-    return this.#channels.listening
+    return this.#channels.listenSql
   }
 
-  #lost(): void {
-    this.#settings.forget()
+  #onEngineLost(): void {
+    this.#settings.forgetCurrent()
     this.#terminateAll(RESTARTED)
   }
 

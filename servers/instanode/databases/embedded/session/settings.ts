@@ -1,95 +1,107 @@
-/** Start-up parameters that are not settings. */
+/** The parameters of a start-up message that are not run-time settings. */
 const NOT_SETTINGS = new Set(['user', 'database', 'replication', 'options'])
 
-/** Matches `-c name=value` and `--name=value`. A character after a backslash does not end a word. */
-const OPTION = /(?:^|\s)(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\s\\])*)/g
+/**
+ * Matches `-c name=value` and `--name=value` in the parameter
+ * `options`. A backslash makes a space part of the value.
+ */
+const OPTION_IN_TEXT = /(?:^|\s)(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\s\\])*)/g
 
-/** @returns the settings in a start-up message and in its `options`, by name */
+/**
+ * Reads the run-time settings in a start-up message and in its parameter `options`.
+ *
+ * @returns values by name
+ */
 export function startupSettings(parameters: Map<string, string>): Map<string, string> {
   const settings = new Map<string, string>()
-  for (const [, name, value] of (parameters.get('options') ?? '').matchAll(OPTION))
+  for (const [, name, value] of (parameters.get('options') ?? '').matchAll(OPTION_IN_TEXT))
     if (name !== undefined && value !== undefined)
       settings.set(name.replaceAll('-', '_').toLowerCase(), value.replaceAll(/\\(.)/g, '$1'))
   for (const [name, value] of parameters) if (!NOT_SETTINGS.has(name)) settings.set(name, value)
-  // Most drivers send this, and it is the default. Setting it again for every batch would be wasted.
+  // UTF-8 is the default, and most drivers send it. Without this line, it would be set again for every batch.
   if (/^utf-?8$/i.test(settings.get('client_encoding') ?? '')) settings.delete('client_encoding')
   return settings
 }
 
 /**
- * Command tags after which settings may differ. A function that calls `set_config` is recognized by that name
- * in the SQL.
+ * Matches the tags of commands that may change settings. Any other statement can change settings only by
+ * `set_config`, which is found in the SQL.
  */
-const CHANGES = /^(SET|RESET|DISCARD ALL|DO|CALL|ROLLBACK)\b/
-const IN_TEXT = /set_config/i
+const CHANGING_TAG = /^(SET|RESET|DISCARD ALL|DO|CALL|ROLLBACK)\b/
+const CHANGING_FUNCTION = /set_config/i
 
 /**
- * Matches the names of custom settings. They contain a dot and are not in `pg_settings`, so they are taken
- * from the SQL.
+ * Matches the names of custom settings, which contain a dot. `pg_settings`
+ * does not list them, so their names are taken from the SQL of the client.
  */
-const CUSTOM =
+const CUSTOM_SETTING =
   /\bset\s+(?:session\s+|local\s+)?([a-z_][\w$]*\.[\w$.]+)|set_config\s*\(\s*'([a-z_][\w$]*\.[\w$.]+)'/gi
 
-/** Settings that the session sets itself, or that cannot be set. */
-const OWN = "('session_authorization', 'is_superuser')"
+/** Settings that are not saved: the session itself sets the first, and the second cannot be set. */
+const NEVER_SAVED = "('session_authorization', 'is_superuser')"
 
-/** One client's run-time settings (GUCs). They are saved while another client uses the session. */
+/** Keeps the run-time settings (GUCs) of one client while another client uses the session. */
 export class Settings {
-  /** Settings to apply when the client gets the lock, by name. */
+  /** The saved settings, by name. They are applied when the client gets the session lock. */
   #values: Map<string, string>
   readonly #custom = new Set<string>()
   #changed = false
-  /** The start-up parameters have not been applied yet. An invalid one ends the connection. */
-  #untried: boolean
+  /**
+   * True until the settings of the start-up message are applied
+   * for the first time. An invalid one ends the connection.
+   */
+  #startupUnchecked: boolean
 
-  /** @param startup the client's start-up parameters that are settings */
+  /** @param startup the settings in the client's start-up message, by name */
   constructor(startup: Map<string, string>) {
     this.#values = new Map(startup)
-    this.#untried = startup.size > 0
+    this.#startupUnchecked = startup.size > 0
   }
 
-  /** True if the client's settings are the defaults. */
-  get plain(): boolean {
+  /** True if all settings of the client are the defaults. */
+  get areDefaults(): boolean {
     return this.#values.size === 0 && !this.#changed
   }
 
+  /** True if settings may have changed since they were last saved. */
   get changed(): boolean {
     return this.#changed
   }
 
-  get untried(): boolean {
-    return this.#untried
+  /** True until the settings of the start-up message are applied for the first time. */
+  get startupUnchecked(): boolean {
+    return this.#startupUnchecked
   }
 
-  /** Records the settings that a batch mentions, before it runs. */
-  mentions(sql: string): void {
-    if (IN_TEXT.test(sql)) this.#changed = true
-    for (const [, set, config] of sql.matchAll(CUSTOM)) {
+  /** Records which settings the SQL of a batch may change. Call it before the batch runs. */
+  noteSql(sql: string): void {
+    if (CHANGING_FUNCTION.test(sql)) this.#changed = true
+    for (const [, set, config] of sql.matchAll(CUSTOM_SETTING)) {
       const name = set ?? config
       if (name !== undefined) this.#custom.add(name.toLowerCase())
     }
   }
 
-  /** Records a completed command. */
-  completed(tag: string): void {
-    if (CHANGES.test(tag)) this.#changed = true
+  /** Records that a command has completed. @param tag its command tag, such as `SET` */
+  noteCompleted(tag: string): void {
+    if (CHANGING_TAG.test(tag)) this.#changed = true
   }
 
-  /** SQL that lists the settings to save, as names and values. */
-  get listing(): string {
+  /** SQL that lists the settings to save. Its rows have a name and a value. */
+  get listSql(): string {
     const custom = [...this.#custom].map(
       name => `SELECT ${literal(name)}, current_setting(${literal(name)}, true)`,
     )
     return [
-      `SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT IN ${OWN}`,
+      `SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT IN ${NEVER_SAVED}`,
       ...custom,
-      // The role comes last, so that it is set last. It may take rights away.
+      // The role comes last, because it is then set last. Another role may lack the right to set the others.
       `SELECT 'role', current_setting('role')`,
     ].join(' UNION ALL ')
   }
 
-  /** @param rows the answer to `listing` */
-  keep(rows: readonly (string | null)[][]): void {
+  /** Saves the settings. @param rows the result of {@link listSql} */
+  save(rows: readonly (string | null)[][]): void {
     this.#values = new Map()
     for (const [name, value] of rows)
       if (typeof name === 'string' && typeof value === 'string' && !(name === 'role' && value === 'none'))
@@ -97,8 +109,8 @@ export class Settings {
     this.#changed = false
   }
 
-  /** SQL that applies the saved settings. Undefined if there are none. */
-  get restoring(): string | undefined {
+  /** SQL that applies the saved settings. Undefined if no settings are saved. */
+  get restoreSql(): string | undefined {
     if (this.#values.size === 0) return undefined
     const calls = [...this.#values].map(
       ([name, value]) => `set_config(${literal(name)}, ${literal(value)}, false)`,
@@ -106,13 +118,13 @@ export class Settings {
     return `SELECT ${calls.join(', ')}`
   }
 
-  /** Records that the start-up parameters were accepted. */
-  tried(): void {
-    this.#untried = false
+  /** Records that the engine has accepted the settings of the start-up message. */
+  startupAccepted(): void {
+    this.#startupUnchecked = false
   }
 }
 
-/** Returns a string constant that is valid with any `standard_conforming_strings`. */
+/** Returns a string constant for SQL. It is valid with both values of `standard_conforming_strings`. */
 function literal(text: string): string {
   return ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }

@@ -1,35 +1,42 @@
 import { BODY, cstring, type Frame, frame, readCstring } from '../wire/frames.js'
 
 /**
- * Matches SQL that changes the session's user. The engine was opened by a superuser, which may become any
- * user. The client gets the error that PostgreSQL gives to a user without that right.
+ * Matches SQL that changes the user of the session. The engine
+ * would allow it, because a superuser has opened the session.
  */
-const BECOMING =
+const CHANGES_USER =
   /\bset\s+(?:(?:session|local)\s+)?session\s+authorization\s+(?!default\b)|\bset\s+(?:(?:session|local)\s+)?session_authorization\b/i
 
-const DENIED = `DO $$ BEGIN RAISE EXCEPTION 'permission denied to set session authorization' USING ERRCODE = '42501'; END $$`
+/**
+ * SQL that fails with the error that PostgreSQL gives to a
+ * user without the right to change the session's user.
+ */
+const RAISE_DENIED = `DO $$ BEGIN RAISE EXCEPTION 'permission denied to set session authorization' USING ERRCODE = '42501'; END $$`
 
-/** Matches commands that free space, and the transaction commands around them. */
-const FREEING = /^\s*(?:$|(?:delete|truncate|drop|vacuum|begin|start|commit|end|rollback)\b)/i
+/** Matches commands that free space, and commands that begin or end a transaction. */
+const FREES_SPACE = /^\s*(?:$|(?:delete|truncate|drop|vacuum|begin|start|commit|end|rollback)\b)/i
 
-/** Replaces a command that is not allowed by its error, so that a transaction fails as it should. */
-export function withoutPromotion(message: Frame): Frame {
+/**
+ * Replaces SQL that changes the user of the session by SQL that fails. The engine then also marks the
+ * transaction as failed, as PostgreSQL does.
+ */
+export function withoutUserChange(message: Frame): Frame {
   if (!namesEnd(message)) return message
   if (message.type === 'Q') {
-    if (!BECOMING.test(readCstring(message.bytes, BODY).text)) return message
-    return { type: 'Q', bytes: frame('Q', DENIED) }
+    if (!CHANGES_USER.test(readCstring(message.bytes, BODY).text)) return message
+    return { type: 'Q', bytes: frame('Q', RAISE_DENIED) }
   }
   if (message.type !== 'P') return message
   const name = readCstring(message.bytes, BODY)
   const query = readCstring(message.bytes, name.next)
-  if (!BECOMING.test(query.text)) return message
-  return { type: 'P', bytes: frame('P', name.text, DENIED, message.bytes.subarray(query.next)) }
+  if (!CHANGES_USER.test(query.text)) return message
+  return { type: 'P', bytes: frame('P', name.text, RAISE_DENIED, message.bytes.subarray(query.next)) }
 }
 
 /**
- * Returns whether the names and the SQL at the start of a message end with zero bytes.
+ * Returns whether the strings at the start of a message end with zero bytes.
  *
- * Other messages are not changed, so that the engine answers them with 08P01 as PostgreSQL does.
+ * A message without them is passed on unchanged. The engine answers it with 08P01, as PostgreSQL does.
  */
 function namesEnd({ type, bytes }: Frame): boolean {
   if (type === 'Q') return bytes.includes(0, BODY)
@@ -40,75 +47,81 @@ function namesEnd({ type, bytes }: Frame): boolean {
 }
 
 /**
- * Returns whether a batch may exceed the quota, because it only frees space. VACUUM FULL, for one, first
- * writes a new table.
+ * Returns whether a batch may exceed the storage limit, because it only frees space. For example, VACUUM FULL
+ * writes a new table before it removes the old one.
  *
- * A semicolon in a string can only turn the answer to no.
+ * Semicolons inside of strings are not recognized. They can
+ * turn the result from true to false, never from false to true.
  */
-export function onlyFrees(sql: readonly string[]): boolean {
-  return sql.length > 0 && sql.every(text => text.split(';').every(piece => FREEING.test(piece)))
+export function onlyFreesSpace(sql: readonly string[]): boolean {
+  return sql.length > 0 && sql.every(text => text.split(';').every(piece => FREES_SPACE.test(piece)))
 }
 
-/** Matches `DEALLOCATE name`, which some drivers send instead of a Close message. */
+/** Matches `DEALLOCATE name`. Some drivers send it instead of a Close message. */
 const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
 
-/** Bytes of a name that PostgreSQL compares (`NAMEDATALEN` without its zero byte). */
+/** Longest name in PostgreSQL, in bytes (`NAMEDATALEN` without its zero byte). Longer names are cut. */
 const LONGEST_NAME = 63
 
-/** A batch with private statement names. */
+/** A batch in which the names of prepared statements are private to the client. */
 export interface PrivateBatch {
   messages: Buffer[]
-  /** Names of statements that are parsed again before the client's own messages. */
+  /** Names of the lost statements that are parsed again before the client's own messages. */
   restored: string[]
-  /** Names in the client's own Parse messages, in order. `fresh` is false if the name was taken. */
+  /** Names in the client's own Parse messages, in order. `fresh` is false if the name was in use. */
   parsed: { name: string; fresh: boolean }[]
   /** The SQL of all statements in the batch. */
   sql: string[]
 }
 
 /**
- * One client's prepared statements in the shared session.
+ * The prepared statements of one client in the shared session.
  *
- * A prefix makes every name the client's own. The Parse messages are kept, because the session can lose a
- * statement: another client overwrites the unnamed one, and DISCARD ALL or a new engine removes all. A lost
- * statement is parsed again before the next message that refers to it. The client does not see that.
+ * A prefix makes the names of the statements private, so that two clients can use the same name. The Parse
+ * messages are kept, because the session can lose statements: another client overwrites the unnamed
+ * statement, and DISCARD ALL or a new engine removes all statements. A lost statement is parsed again before
+ * the next message that refers to it, and the client does not see the answer.
  */
 export class Statements {
-  /** The rewritten Parse message and its SQL, by the client's own name. The unnamed statement is ''. */
+  /**
+   * The Parse message with the private name, and its SQL, by
+   * the client's name. The unnamed statement has the name ''.
+   */
   readonly #parsed = new Map<string, { message: Buffer; sql: string }>()
   /** Names of the statements that the engine has. */
   readonly #present = new Set<string>()
   /**
-   * Replacements for names that are too long with the prefix. PostgreSQL would cut them, and two could become
-   * one.
+   * Short private names, by the client's name, for names that are too long with the prefix. PostgreSQL would
+   * cut such names, and two names could become equal.
    */
   readonly #shortened = new Map<string, string>()
   #lastShortened = 0
 
-  /** @param prefix makes the names private. No two clients may have the same. */
+  /** @param prefix the beginning of all private names, different for each client */
   constructor(readonly prefix: string) {}
 
-  /** Forgets all statements, after the client has removed them. */
+  /** Forgets all statements. Call it when the client has removed them. */
   forgetAll(): void {
     this.#parsed.clear()
     this.#present.clear()
     this.#shortened.clear()
   }
 
-  /** Records that the engine has lost all statements. */
+  /** Records that the engine has lost all statements. The client can still use them. */
   lostAll(): void {
     this.#present.clear()
   }
 
-  /** Returns the SQL of a statement, or undefined if there is none of that name. */
+  /** Returns the SQL of a statement, or undefined if the client has no statement with this name. */
   textOf(name: string): string | undefined {
     return this.#parsed.get(name)?.sql
   }
 
   /**
-   * Keeps the statements of a batch that the engine did not receive, so that a later batch can refer to them.
+   * Records the statements of a batch that was answered without
+   * the engine, so that a later batch can refer to them.
    */
-  note(frames: readonly Frame[]): void {
+  noteUnsent(frames: readonly Frame[]): void {
     const { restored, parsed } = this.rewrite(frames)
     for (const name of [...restored, ...parsed.map(({ name }) => name)]) this.#present.delete(name)
   }
@@ -118,19 +131,21 @@ export class Statements {
     this.#present.delete('')
   }
 
-  /** Makes the names in a batch of messages private. */
+  /**
+   * Returns a batch with private names, and with Parse messages for the lost statements that it refers to.
+   */
   rewrite(frames: readonly Frame[]): PrivateBatch {
     const messages: Buffer[] = []
     const restore: Buffer[] = []
     const restored: string[] = []
     const sql: string[] = []
     const parsed: PrivateBatch['parsed'] = []
-    const needs = (name: string) => {
-      const kept = this.#parsed.get(name)
-      if (kept === undefined) return
-      sql.push(kept.sql)
+    const restoreIfLost = (name: string) => {
+      const statement = this.#parsed.get(name)
+      if (statement === undefined) return
+      sql.push(statement.sql)
       if (this.#present.has(name)) return
-      restore.push(kept.message)
+      restore.push(statement.message)
       restored.push(name)
       this.#present.add(name)
     }
@@ -141,10 +156,10 @@ export class Statements {
         const { text: name, next } = readCstring(bytes, BODY)
         const { text, next: types } = readCstring(bytes, next)
         const query = this.#ownDeallocate(text)
-        // Unchanged SQL keeps its bytes, because the client may use another encoding.
+        // The bytes of unchanged SQL are kept, because they may have another encoding than UTF-8.
         const rest = query === text ? [bytes.subarray(next)] : [query, bytes.subarray(types)]
         const message = frame('P', this.#private(name), ...rest)
-        // A second Parse under a taken name is an error, and must not replace the first.
+        // A Parse message with a name that is in use is an error, and must not replace the first statement.
         const fresh = name === '' || !this.#parsed.has(name)
         if (fresh) this.#parsed.set(name, { message, sql: text })
         parsed.push({ name, fresh })
@@ -154,19 +169,19 @@ export class Statements {
       } else if (type === 'B') {
         const portal = readCstring(bytes, BODY)
         const statement = readCstring(bytes, portal.next)
-        needs(statement.text)
+        restoreIfLost(statement.text)
         messages.push(frame('B', portal.text, this.#private(statement.text), bytes.subarray(statement.next)))
       } else if ((type === 'D' || type === 'C') && bytes[BODY] === 0x53) {
         const { text: name } = readCstring(bytes, BODY + 1)
         messages.push(frame(type, Buffer.from('S'), cstring(this.#private(name))))
-        if (type === 'D') needs(name)
+        if (type === 'D') restoreIfLost(name)
         else this.#forget(name)
       } else if (type === 'Q') {
         const { text } = readCstring(bytes, BODY)
         sql.push(text)
         const query = this.#ownDeallocate(text)
         messages.push(query === text ? bytes : frame('Q', query))
-        // In PostgreSQL, a simple query replaces the unnamed statement.
+        // A Query message replaces the unnamed statement, as in PostgreSQL.
         this.#forget('')
       } else messages.push(bytes)
     }
@@ -174,24 +189,25 @@ export class Statements {
   }
 
   /**
-   * Forgets the statements that a failed batch did not parse.
+   * Forgets the statements that a failed batch did not reach.
    *
-   * @param completed number of Parse messages that were answered before the error, restored ones included
+   * @param completed number of Parse messages that succeeded
+   *   before the error, including those of lost statements
    */
-  failed({ restored, parsed }: PrivateBatch, completed: number): void {
+  noteFailed({ restored, parsed }: PrivateBatch, completed: number): void {
     for (const name of restored.slice(completed)) this.#present.delete(name)
     for (const { name, fresh } of parsed.slice(Math.max(0, completed - restored.length)))
       if (fresh) this.#forget(name)
   }
 
-  /** Removes the prefix from a message about a statement. */
-  readable(text: string): string {
+  /** Replaces private names in an error message by the client's names. */
+  withoutPrefix(text: string): string {
     let readable = text
     for (const [name, short] of this.#shortened) readable = readable.replaceAll(`"${short}"`, `"${name}"`)
     return readable.replaceAll(this.prefix, '')
   }
 
-  /** Returns messages that remove every statement of this client from the engine. */
+  /** Returns Close messages that remove all statements of this client from the engine. */
   closeAll(): Buffer[] {
     return [...this.#present].map(name => frame('C', Buffer.from('S'), cstring(this.#private(name))))
   }
@@ -199,7 +215,7 @@ export class Statements {
   #private(name: string): string {
     if (name === '') return ''
     if (Buffer.byteLength(this.prefix + name) <= LONGEST_NAME) return this.prefix + name
-    // PostgreSQL cuts a name that is too long even without a prefix.
+    // PostgreSQL cuts the client's own name too if it is longer than 63 bytes.
     const cut = Buffer.from(name).subarray(0, LONGEST_NAME).toString()
     const short = this.#shortened.get(cut) ?? `${this.prefix}"${++this.#lastShortened}`
     this.#shortened.set(cut, short)
@@ -212,12 +228,16 @@ export class Statements {
     this.#shortened.delete(name)
   }
 
+  /**
+   * Returns SQL in which a DEALLOCATE of one of the client's
+   * statements has the private name. Other SQL is unchanged.
+   */
   #ownDeallocate(sql: string): string {
     const [, quoted, plain] = DEALLOCATE.exec(sql) ?? []
     const name = quoted?.replaceAll('""', '"') ?? plain?.toLowerCase()
     if (name === undefined || !this.#parsed.has(name)) return sql
-    const own = this.#private(name).replaceAll('"', '""')
+    const privateName = this.#private(name).replaceAll('"', '""')
     this.#forget(name)
-    return `DEALLOCATE "${own}"`
+    return `DEALLOCATE "${privateName}"`
   }
 }

@@ -7,25 +7,26 @@ import { backendKeyData, type PgError, parameterStatus, pgErrorResponse, readyFo
 import { BadFrame, BODY, type Frame, Framer, frame, int32, readCstring } from './frames.js'
 
 /**
- * Longest message, in bytes. PostgreSQL accepts 1 GB. A database of 500 MB in a shared process needs less.
+ * Longest message that is accepted, in bytes: 64 MB. PostgreSQL accepts
+ * 1 GB, which would be too much in a process that all databases share.
  */
 const LONGEST_MESSAGE = 64 * 1024 * 1024
 
-/** Bytes of unprocessed messages at which the client's socket is paused. */
+/** Bytes of queued messages beyond which the client's socket is paused. */
 const MAX_QUEUED_BYTES = 1024 * 1024
 
-/** Bytes of unread answers at which the client's next batch has to wait. */
+/** Bytes of answers that the client has not read, beyond which its next batch waits. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024
 
-/** A pipeline without Sync is passed on in parts of this size, in bytes. */
-const BATCH = 256 * 1024
+/** Bytes after which a batch ends even without Sync, for long pipelines. */
+const MAX_BATCH_BYTES = 256 * 1024
 
-/** The types of the frontend messages after start-up. */
-const KNOWN = new Set('BCDEFHPQSXcdf')
-/** The message types that end a batch: simple query, sync, function call, flush. */
-const ENDS = new Set('QSFH')
-/** The message types that may follow during a COPY. */
-const COPYING = new Set('dcfSH')
+/** The types of messages that a client may send after its login. */
+const FRONTEND_TYPES = new Set('BCDEFHPQSXcdf')
+/** The types of messages that end a batch: Query, Sync, FunctionCall and Flush. */
+const BATCH_ENDS = new Set('QSFH')
+/** The types of messages that are allowed during a COPY: CopyData, CopyDone, CopyFail, Sync and Flush. */
+const COPY_TYPES = new Set('dcfSH')
 
 export interface ClientOptions {
   pid: number
@@ -36,8 +37,10 @@ export interface ClientOptions {
 }
 
 /**
- * One connection after its password was accepted. Splits its messages into batches, and has them answered in
- * order.
+ * The connection of a client that has logged in. Splits the client's messages
+ * into batches, and passes one batch after the other to the session.
+ *
+ * A batch ends with a Query, Sync, FunctionCall or Flush message.
  */
 export class Client implements ClientSession {
   readonly pid: number
@@ -50,17 +53,17 @@ export class Client implements ClientSession {
   readonly #framer = new Framer(LONGEST_MESSAGE)
   readonly #reported = new Map<string, string>()
   #queue: Frame[] = []
-  #held = 0
-  /** True while a batch runs or the database is not open. No batch is begun then. */
-  #pumping = true
+  #queuedBytes = 0
+  /** True while a batch runs or the database is not open yet. No other batch starts then. */
+  #busy = true
   /**
-   * Messages are ignored until Sync. The engine answers that Sync, or this class if the engine did not
-   * receive the batch.
+   * Set after an error without ReadyForQuery: the client's messages are ignored until its Sync. The engine
+   * answers the Sync, or this server does if the engine did not receive the batch.
    */
-  #skipping: 'for the engine' | 'for us' | undefined
+  #syncAnsweredBy: 'engine' | 'server' | undefined
   #feed: ((bytes: Buffer) => boolean) | undefined
   #batch: readonly Frame[] = []
-  #gone = false
+  #disconnected = false
 
   constructor(socket: Socket, session: Session, options: ClientOptions) {
     this.#socket = socket
@@ -76,39 +79,40 @@ export class Client implements ClientSession {
   }
 
   /**
-   * Waits for the database, sends the greeting and begins to answer.
+   * Opens the database, sends the first messages to the client and starts to run its batches.
    *
-   * @param early bytes that the client sent before it was admitted
+   * @param early bytes that the client has sent after its password, before it received an answer
    * @throws LimitExceeded, or the error of the engine, if the database does not open
    */
   async start(early: Buffer): Promise<void> {
     this.#socket.once('close', () => this.#leave())
     this.#socket.setNoDelay(true)
-    // The socket is read from the start, because a paused socket does not notice that its client has left.
+    // The socket is not paused while the database opens, because a
+    // paused socket does not notice that its client has disconnected.
     this.#socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     if (early.length > 0) this.#receive(early)
     this.#socket.resume()
-    const greeting = await this.#session.admit(this)
-    if (this.#gone || this.#socket.destroyed) return this.#session.leave(this)
-    for (const { type, bytes } of new Framer(greeting.length).push(greeting)) {
+    const engineStatuses = await this.#session.admit(this)
+    if (this.#disconnected || this.#socket.destroyed) return this.#session.leave(this)
+    for (const { type, bytes } of new Framer(engineStatuses.length).push(engineStatuses)) {
       if (type !== 'S') continue
       const name = readCstring(bytes, BODY)
       if (!this.#reported.has(name.text)) this.#reported.set(name.text, readCstring(bytes, name.next).text)
     }
     const statuses = [...this.#reported].map(([name, value]) => parameterStatus(name, value))
-    const hello = [
+    const greeting = [
       frame('R', int32(0)),
       ...statuses,
       backendKeyData(this.pid, this.secret),
       readyForQuery('I'),
     ]
-    this.send(Buffer.concat(hello))
-    this.#pumping = false
-    this.#pump()
+    this.send(Buffer.concat(greeting))
+    this.#busy = false
+    this.#runBatches()
   }
 
-  get gone(): boolean {
-    return this.#gone
+  get disconnected(): boolean {
+    return this.#disconnected
   }
 
   send(bytes: Buffer, sent?: () => void): void {
@@ -116,7 +120,7 @@ export class Client implements ClientSession {
     else sent?.()
   }
 
-  learn(name: string, value: string): void {
+  reportParameter(name: string, value: string): void {
     if (this.#reported.get(name) === value) return
     this.#reported.set(name, value)
     this.send(parameterStatus(name, value))
@@ -124,25 +128,25 @@ export class Client implements ClientSession {
 
   onCopyIn(feed: (bytes: Buffer) => boolean): void {
     this.#feed = feed
-    this.#satisfy()
+    this.#feedCopy()
   }
 
   refuse(pgError: PgError): void {
     this.send(pgErrorResponse('ERROR', pgError))
     const end = this.#batch.at(-1)?.type
     if (end === 'Q' || end === 'S' || end === 'F') this.send(readyForQuery('I'))
-    else this.#skipping = 'for us'
+    else this.#syncAnsweredBy = 'server'
   }
 
   skipToSync(): void {
-    this.#skipping = 'for the engine'
+    this.#syncAnsweredBy = 'engine'
   }
 
   fatal(pgError: PgError): void {
-    if (this.#gone) return
-    this.#gone = true
+    if (this.#disconnected) return
+    this.#disconnected = true
     this.#socket.end(pgErrorResponse('FATAL', pgError))
-    // A client that does not read would keep the socket open for ever.
+    // Incoming data is read and dropped. Otherwise the socket would never close.
     this.#socket.resume()
   }
 
@@ -151,37 +155,41 @@ export class Client implements ClientSession {
   }
 
   #receive(bytes: Buffer): void {
-    if (this.#gone) return
+    if (this.#disconnected) return
     try {
       for (const message of this.#framer.push(bytes)) {
-        if (!KNOWN.has(message.type))
+        if (!FRONTEND_TYPES.has(message.type))
           throw new BadFrame(`invalid frontend message type ${message.type.charCodeAt(0)}`)
         this.#queue.push(message)
-        this.#held += message.bytes.length
+        this.#queuedBytes += message.bytes.length
       }
     } catch (error) {
       this.fatal({ code: '08P01', message: error instanceof Error ? error.message : String(error) })
       return
     }
-    if (this.#held > MAX_QUEUED_BYTES) this.#socket.pause()
-    this.#satisfy()
-    this.#pump()
+    if (this.#queuedBytes > MAX_QUEUED_BYTES) this.#socket.pause()
+    this.#feedCopy()
+    this.#runBatches()
   }
 
-  async #pump(): Promise<void> {
-    if (this.#pumping) return
-    this.#pumping = true
-    for (let batch = this.#next(); batch !== undefined && !this.#gone; batch = this.#next()) {
+  async #runBatches(): Promise<void> {
+    if (this.#busy) return
+    this.#busy = true
+    for (
+      let batch = this.#nextBatch();
+      batch !== undefined && !this.#disconnected;
+      batch = this.#nextBatch()
+    ) {
       this.#batch = batch
       await this.#session.execute(this, batch)
       this.#feed = undefined
-      if (!this.#gone && this.#socket.writableLength > MAX_UNREAD_BYTES) await this.#read()
+      if (!this.#disconnected && this.#socket.writableLength > MAX_UNREAD_BYTES) await this.#drained()
     }
-    this.#pumping = false
+    this.#busy = false
   }
 
-  /** Resolves when the client has read its answers or has left. */
-  #read(): Promise<void> {
+  /** Resolves when the client has read its answers or has disconnected. */
+  #drained(): Promise<void> {
     return new Promise(resolve => {
       const done = () => {
         this.#socket.off('drain', done).off('close', done)
@@ -192,32 +200,33 @@ export class Client implements ClientSession {
   }
 
   #leave(): void {
-    this.#gone = true
+    this.#disconnected = true
     this.#socket.end()
     this.#session.leave(this)
   }
 
-  /** Passes the received messages to a waiting COPY, up to its end. */
-  #satisfy(): void {
+  /** Passes the queued messages to a COPY that waits for data, up to the message that ends the COPY. */
+  #feedCopy(): void {
     const feed = this.#feed
     if (feed === undefined || this.#queue.length === 0) return
     if (this.#queue[0]?.type === 'X') {
       this.#leave()
       return
     }
-    const end = this.#queue.findIndex(({ type }) => !COPYING.has(type) || type === 'c' || type === 'f')
+    const end = this.#queue.findIndex(({ type }) => !COPY_TYPES.has(type) || type === 'c' || type === 'f')
     const last = this.#queue[end]?.type
-    const isUnexpected = last !== undefined && !COPYING.has(last)
+    const isUnexpected = last !== undefined && !COPY_TYPES.has(last)
     const size = end < 0 ? this.#queue.length : isUnexpected ? end : end + 1
     const data = this.#queue.slice(0, size).map(({ bytes }) => bytes)
-    // The engine would end. The COPY fails instead, and the message is executed after it.
+    // This message would end the engine. So the COPY fails first,
+    // and the message stays in the queue and runs afterwards.
     if (isUnexpected && last !== 'X') data.push(frame('f', unexpectedInCopy(last)))
     this.#feed = undefined
     if (feed(Buffer.concat(data))) this.#drop(size)
   }
 
-  /** Returns the next whole batch, or undefined until more messages arrive. */
-  #next(): readonly Frame[] | undefined {
+  /** Takes the next complete batch from the queue. Undefined if it is not complete yet. */
+  #nextBatch(): readonly Frame[] | undefined {
     for (;;) {
       const first = this.#queue[0]
       if (first === undefined) return undefined
@@ -225,14 +234,14 @@ export class Client implements ClientSession {
         this.#leave()
         return undefined
       }
-      // Data of a COPY that has failed or ended.
+      // These are messages for a COPY that has already failed or ended.
       if ('dcf'.includes(first.type)) this.#drop(1)
-      else if (this.#skipping !== undefined) {
-        const skipping = this.#skipping
+      else if (this.#syncAnsweredBy !== undefined) {
+        const answeredBy = this.#syncAnsweredBy
         this.#drop(1)
         if (first.type !== 'S') continue
-        this.#skipping = undefined
-        if (skipping === 'for the engine') return [first]
+        this.#syncAnsweredBy = undefined
+        if (answeredBy === 'engine') return [first]
         this.send(readyForQuery('I'))
       } else {
         const size = this.#batchLength()
@@ -246,7 +255,7 @@ export class Client implements ClientSession {
     for (const [at, message] of this.#queue.entries()) {
       if (message.type === 'X') return at
       bytes += message.bytes.length
-      if (ENDS.has(message.type) || bytes > BATCH) return at + 1
+      if (BATCH_ENDS.has(message.type) || bytes > MAX_BATCH_BYTES) return at + 1
     }
     return 0
   }
@@ -254,13 +263,13 @@ export class Client implements ClientSession {
   #drop(count: number): Frame[] {
     const dropped = this.#queue.slice(0, count)
     this.#queue = this.#queue.slice(count)
-    for (const { bytes } of dropped) this.#held -= bytes.length
-    if (this.#held <= MAX_QUEUED_BYTES && this.#socket.isPaused()) this.#socket.resume()
+    for (const { bytes } of dropped) this.#queuedBytes -= bytes.length
+    if (this.#queuedBytes <= MAX_QUEUED_BYTES && this.#socket.isPaused()) this.#socket.resume()
     return dropped
   }
 }
 
-/** The reason for which a COPY fails, in the words of PostgreSQL. */
+/** Returns PostgreSQL's error message for a message that is not allowed during a COPY. */
 function unexpectedInCopy(type: string): string {
   return `unexpected message type 0x${type.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()} during COPY from stdin`
 }

@@ -1,5 +1,6 @@
 /**
- * One protocol message: a type byte, a length that includes itself, and a body. `bytes` is the whole message.
+ * One message of PostgreSQL's protocol. `bytes` is the whole message: one byte for the type, four bytes for
+ * the length, and the body. The length counts itself and the body.
  */
 export interface Frame {
   readonly type: string
@@ -8,28 +9,33 @@ export interface Frame {
 
 const HEADER = 5
 
-/** Thrown for a message whose length is above the limit, or below the size of its own length field. */
+/**
+ * Thrown for a message that cannot be read: its length is
+ * impossible or too large, or one of its strings has no end.
+ */
 export class BadFrame extends Error {}
 
-/** Splits a stream of typed messages, from either side, into messages. */
+/** Splits a stream of bytes from a client or from the engine into messages. */
 export class Framer {
   #pieces: Buffer[] = []
-  #held = 0
+  #buffered = 0
   #wanted = HEADER
 
-  /** @param longest limit of a message, in bytes */
+  /** @param longest the longest message that is accepted, in bytes */
   constructor(readonly longest: number) {}
 
   /**
+   * Adds bytes to the stream.
+   *
    * @param bytes the next bytes of the stream
-   * @returns the messages that are now complete. A message that came in one piece is a view, not a copy.
-   * @throws BadFrame for an impossible length. The rest of the stream cannot be read then.
+   * @returns the messages that are now complete. They may be views into `bytes`.
+   * @throws BadFrame for an impossible length. The stream cannot be read any further.
    */
   push(bytes: Buffer): Frame[] {
     this.#pieces.push(bytes)
-    this.#held += bytes.length
-    // Pieces are joined when a message is complete, so that a large message is copied once.
-    if (this.#held < this.#wanted) return []
+    this.#buffered += bytes.length
+    // Pieces are joined only when a message is complete, so that a large message is copied once.
+    if (this.#buffered < this.#wanted) return []
     const stream = this.#pieces.length === 1 ? bytes : Buffer.concat(this.#pieces)
     const frames: Frame[] = []
     let at = 0
@@ -48,12 +54,12 @@ export class Framer {
       at += size
     }
     this.#pieces = at === stream.length ? [] : [stream.subarray(at)]
-    this.#held = stream.length - at
+    this.#buffered = stream.length - at
     return frames
   }
 }
 
-/** Builds a message. Text parts get a zero byte at the end, as the protocol's strings have. */
+/** Builds a message. @param parts the body in parts. A string part gets a zero byte at its end. */
 export function frame(type: string, ...parts: (string | Buffer)[]): Buffer {
   const body = Buffer.concat(parts.map(part => (typeof part === 'string' ? cstring(part) : part)))
   const head = Buffer.alloc(HEADER)
@@ -78,12 +84,17 @@ export function int16(value: number): Buffer {
   return bytes
 }
 
-/** Reads a zero-terminated string at `at`. `next` is the position after it. */
+/**
+ * Reads the zero-terminated string at `at`.
+ *
+ * @returns the string, and `next`, the position after its zero byte
+ * @throws BadFrame if the zero byte is missing
+ */
 export function readCstring(bytes: Buffer, at: number): { text: string; next: number } {
   const end = bytes.indexOf(0, at)
-  if (end < 0) throw new BadFrame('a string without an end')
+  if (end < 0) throw new BadFrame('a string in the message has no end')
   return { text: bytes.toString('utf8', at, end), next: end + 1 }
 }
 
-/** Position of a message's body, in bytes. */
+/** Position of the body in a message, in bytes. */
 export const BODY = HEADER

@@ -9,38 +9,43 @@ import { BadFrame, BODY, frame, int32, readCstring } from './frames.js'
 /** Longest start-up message in bytes, as in PostgreSQL (`MAX_STARTUP_PACKET_LENGTH`). */
 const LONGEST_STARTUP = 10_000
 
-const PROTOCOL_3 = 3
+const MAJOR_VERSION = 3
 
-const CANCEL = 80877102
+const CANCEL_REQUEST = 80877102
 
-const SSL = 80877103
+const SSL_REQUEST = 80877103
 
-const GSS = 80877104
+const GSS_REQUEST = 80877104
 
-/** The first message of a client. */
+/** The first message of a client on a new connection. */
 type StartupMessage =
   | { kind: 'ssl' }
   | { kind: 'gss' }
   | { kind: 'cancel'; pid: number; secret: number }
   | { kind: 'unsupported'; version: string }
-  /** A `minor` above 0 and options that begin with `_pq_.` are answered with a negotiation. */
+  /**
+   * `options` are the parameters that begin with `_pq_.`. If there are any, or if `minor` is above 0, the
+   * server answers with NegotiateProtocolVersion.
+   */
   | { kind: 'session'; minor: number; parameters: Map<string, string>; options: string[] }
 
 /**
- * @param body the message after its length field
+ * Reads the first message of a client.
+ *
+ * @param body the message without its length field
  * @throws BadFrame for a message that cannot be read
  */
 export function readStartup(body: Buffer): StartupMessage {
   if (body.length < 4) throw new BadFrame('invalid length of startup packet')
   const code = body.readUInt32BE(0)
-  if (code === SSL) return { kind: 'ssl' }
-  if (code === GSS) return { kind: 'gss' }
-  if (code === CANCEL) {
+  if (code === SSL_REQUEST) return { kind: 'ssl' }
+  if (code === GSS_REQUEST) return { kind: 'gss' }
+  if (code === CANCEL_REQUEST) {
     if (body.length !== 12) throw new BadFrame('invalid length of cancel request')
     return { kind: 'cancel', pid: body.readInt32BE(4), secret: body.readInt32BE(8) }
   }
   const [major, minor] = [code >>> 16, code & 0xffff]
-  if (major !== PROTOCOL_3) return { kind: 'unsupported', version: `${major}.${minor}` }
+  if (major !== MAJOR_VERSION) return { kind: 'unsupported', version: `${major}.${minor}` }
   const parameters = new Map<string, string>()
   const options: string[] = []
   for (let at = 4; body[at] !== 0; ) {
@@ -56,17 +61,23 @@ export function readStartup(body: Buffer): StartupMessage {
 /** Longest message during the login in bytes, as in PostgreSQL (`PG_MAX_AUTH_TOKEN_LENGTH`). */
 const LONGEST_PROOF = 65_535
 
-/** First byte of a TLS greeting from a client that does not ask first (`sslnegotiation=direct`). */
-const TLS_GREETING = 0x16
+/**
+ * First byte of a TLS handshake. A client with
+ * `sslnegotiation=direct` starts with it and sends no SSLRequest.
+ */
+const TLS_HANDSHAKE_RECORD = 0x16
 
-/** The connection cannot continue. The client receives this error. */
+/** Thrown if the server refuses a connection. The client receives `pgError`. */
 export class Rejected extends Error {
   constructor(readonly pgError: PgError) {
     super(pgError.message)
   }
 }
 
-/** A client after its handshake. */
+/**
+ * The outcome of a handshake: a cancel request, or a client that has logged in. `early` are
+ * the bytes that the client has sent after its password, before it received an answer.
+ */
 export type HandshakeResult =
   | { kind: 'cancel'; pid: number; secret: number }
   | {
@@ -82,27 +93,29 @@ export interface AuthContext {
   ids: IdSource
   certificate(): Promise<ServerCertificate>
   /**
-   * For an unknown user, returns an invented verifier that no password matches. The exchange must not reveal
-   * which users exist.
+   * Returns the password verifier of a user. For an unknown user, returns an invented verifier that no
+   * password matches, because the login must not reveal which users exist.
    */
   verifier(user: string): Verifier
 }
 
 /**
- * Handles encryption, the start-up message and SCRAM on a new socket.
+ * Logs a client in on a new socket: TLS if the client asks
+ * for it, the start-up message, and the password by SCRAM.
  *
- * The password is checked before the database, as in PostgreSQL. So only a user that may log in learns which
- * databases exist.
+ * The caller checks the name of the database after the password, as PostgreSQL does. So a client without a
+ * password cannot learn which databases exist.
  *
- * @throws Rejected after the client has received the error. Disconnected
+ * @throws Rejected if the client is refused and has received the error
+ * @throws Disconnected if the client closes the connection
  */
 export async function handshake(socket: Socket, auth: AuthContext): Promise<HandshakeResult> {
-  const talk = new Handshake(socket, auth)
+  const login = new Handshake(socket, auth)
   try {
-    return await talk.run()
+    return await login.run()
   } catch (error) {
     const rejected = asRejected(error)
-    if (rejected !== undefined) talk.refuse(rejected.pgError)
+    if (rejected !== undefined) login.refuse(rejected.pgError)
     throw rejected ?? error
   }
 }
@@ -134,7 +147,7 @@ class Handshake {
     if (user === undefined)
       throw new Rejected({ code: '28000', message: 'no PostgreSQL user name specified in startup packet' })
     if (startup.parameters.has('replication') && startup.parameters.get('replication') !== 'false')
-      throw new Rejected({ code: '42501', message: 'replication is not offered here' })
+      throw new Rejected({ code: '42501', message: 'replication connections are not supported' })
     if (startup.minor > 0 || startup.options.length > 0) this.#negotiate(startup.options)
     await this.#authenticate(user)
     return {
@@ -152,7 +165,8 @@ class Handshake {
   }
 
   async #startup(): Promise<Extract<StartupMessage, { kind: 'cancel' | 'session' }>> {
-    // One question each for GSS and TLS is allowed. More would be a loop.
+    // A client may ask for GSS encryption and for TLS once
+    // each before the start-up message. More would be a loop.
     for (let turn = 0; turn < 3; turn++) {
       const message = await this.#message()
       if (message.kind === 'session' || message.kind === 'cancel') return message
@@ -169,7 +183,7 @@ class Handshake {
 
   async #message(): Promise<StartupMessage> {
     const head = await this.#reader.read(4)
-    if (head[0] === TLS_GREETING && this.#endPoint === undefined) {
+    if (head[0] === TLS_HANDSHAKE_RECORD && this.#endPoint === undefined) {
       await this.#encrypt(head)
       return this.#message()
     }
@@ -178,18 +192,22 @@ class Handshake {
     return readStartup(await this.#reader.read(size - 4))
   }
 
-  /** @param greeting the first bytes of TLS, if the client did not ask first */
-  async #encrypt(greeting?: Buffer): Promise<void> {
-    // The certificate is made before the reader releases the socket. Nothing may be awaited from there to the
-    // TLS socket, or bytes are lost.
+  /**
+   * Switches the connection to TLS.
+   *
+   * @param firstBytes the first bytes of the TLS handshake, if the client sent no SSLRequest
+   */
+  async #encrypt(firstBytes?: Buffer): Promise<void> {
+    // The certificate is awaited before the reader releases the socket. Between `release` and the TLS socket
+    // nothing may be awaited, because bytes that arrive then would be lost.
     const certificate = await this.auth.certificate()
     const early = this.#reader.release()
-    if (greeting === undefined) {
-      // Another party has inserted bytes that come before the encryption (CVE-2021-23222).
+    if (firstBytes === undefined) {
+      // A third party may have inserted these unencrypted bytes (CVE-2021-23222).
       if (early.length > 0)
         throw new Rejected({ code: '08P01', message: 'received unencrypted data after SSL request' })
       this.#socket.write('S')
-    } else this.#socket.unshift(Buffer.concat([greeting, early]))
+    } else this.#socket.unshift(Buffer.concat([firstBytes, early]))
     const secured = new TLSSocket(this.#socket, {
       isServer: true,
       secureContext: certificate.context,
@@ -201,13 +219,16 @@ class Handshake {
     this.#endPoint = certificate.endPoint
   }
 
-  /** Answers with NegotiateProtocolVersion: the newest supported version and the unknown options. */
+  /**
+   * Sends NegotiateProtocolVersion with the newest supported
+   * version and the options that the server does not know.
+   */
   #negotiate(options: string[]): void {
-    this.#socket.write(frame('v', int32(PROTOCOL_3 << 16), int32(options.length), ...options))
+    this.#socket.write(frame('v', int32(MAJOR_VERSION << 16), int32(options.length), ...options))
   }
 
   async #authenticate(user: string): Promise<void> {
-    const mechanisms = this.#endPoint === undefined ? [PLAIN] : [BOUND, PLAIN]
+    const mechanisms = this.#endPoint === undefined ? [SCRAM] : [SCRAM_PLUS, SCRAM]
     this.#socket.write(frame('R', int32(10), ...mechanisms, Buffer.from([0])))
     const initial = await this.#proof()
     const { text: mechanism, next } = readCstring(initial, BODY)
@@ -237,9 +258,9 @@ class Handshake {
 /** Thrown if the client disconnects during the handshake. */
 class Disconnected extends Error {}
 
-/** Reads exact numbers of bytes from a socket while both sides still take turns. */
+/** Reads a given number of bytes from a socket, for the messages of the login. */
 class SocketReader {
-  #held: Buffer = Buffer.alloc(0)
+  #buffered: Buffer = Buffer.alloc(0)
   #wake: () => void = () => {}
   #ended = false
 
@@ -250,27 +271,27 @@ class SocketReader {
 
   /** Returns the next `size` bytes. */
   async read(size: number): Promise<Buffer> {
-    while (this.#held.length < size) {
-      if (this.#ended) throw new Disconnected('the client has gone')
+    while (this.#buffered.length < size) {
+      if (this.#ended) throw new Disconnected('the client has disconnected during the login')
       await new Promise<void>(resolve => {
         this.#wake = resolve
       })
     }
-    const taken = this.#held.subarray(0, size)
-    this.#held = this.#held.subarray(size)
-    return taken
+    const bytes = this.#buffered.subarray(0, size)
+    this.#buffered = this.#buffered.subarray(size)
+    return bytes
   }
 
-  /** Stops reading from the socket and pauses it. Returns the bytes that were received and not read. */
+  /** Stops reading from the socket and pauses it. @returns the bytes that were received and not read yet */
   release(): Buffer {
     this.socket.pause()
     this.socket.off('data', this.#onData)
     this.socket.off('close', this.#onClose)
-    return this.#held
+    return this.#buffered
   }
 
   readonly #onData = (bytes: Buffer) => {
-    this.#held = Buffer.concat([this.#held, bytes])
+    this.#buffered = Buffer.concat([this.#buffered, bytes])
     this.#wake()
   }
 
@@ -280,17 +301,21 @@ class SocketReader {
   }
 }
 
-/** Thrown if the client broke the rules of the exchange. A wrong password does not. */
+/** Thrown if a message of the client violates SCRAM. A wrong password is no violation. */
 export class BadExchange extends Error {}
 
-/** Offered without encryption, because there is no certificate to bind to. */
-const PLAIN = 'SCRAM-SHA-256'
+/**
+ * SCRAM without channel binding. A connection without TLS
+ * has no certificate, so it offers only this mechanism.
+ */
+const SCRAM = 'SCRAM-SHA-256'
 
-const BOUND = 'SCRAM-SHA-256-PLUS'
+/** SCRAM with channel binding to the certificate of the connection. */
+const SCRAM_PLUS = 'SCRAM-SHA-256-PLUS'
 
 /**
- * The server's side of SCRAM-SHA-256 (RFC 5802, 7677), as PostgreSQL implements it. The user name in the
- * exchange is ignored, because the start-up message has it.
+ * The server's side of SCRAM-SHA-256 (RFC 5802 and RFC 7677), as PostgreSQL implements it. The user name in
+ * the SCRAM messages is ignored, because PostgreSQL takes the name from the start-up message.
  */
 export class ScramExchange {
   #clientHeader = ''
@@ -299,10 +324,9 @@ export class ScramExchange {
   readonly #mechanism: string
 
   /**
-   * @param mechanism the client's choice
+   * @param mechanism the mechanism that the client has chosen
    * @param nonce the server's nonce, 18 random bytes in base64
-   * @param certificate hash of the connection's certificate (`tls-server-end-point`), if the connection is
-   *   encrypted
+   * @param certificate SHA-256 hash of the certificate. Undefined: the connection is not encrypted.
    * @throws BadExchange for a mechanism that was not offered
    */
   constructor(
@@ -311,12 +335,17 @@ export class ScramExchange {
     readonly nonce: string,
     readonly certificate: Buffer | undefined,
   ) {
-    if (mechanism !== PLAIN && !(mechanism === BOUND && certificate !== undefined))
+    if (mechanism !== SCRAM && !(mechanism === SCRAM_PLUS && certificate !== undefined))
       throw new BadExchange('client selected an invalid SASL authentication mechanism')
     this.#mechanism = mechanism
   }
 
-  /** @returns the server's first message */
+  /**
+   * Reads the client's first message.
+   *
+   * @returns the server's first message
+   * @throws BadExchange if the message violates SCRAM
+   */
   first(message: string): string {
     const parts =
       /^((p=tls-server-end-point|n|y),(?:a=[^,]*)?,)((?:n=[^,]*),r=([\x21-\x2b\x2d-\x7e]+))(?:,.*)?$/.exec(
@@ -324,10 +353,10 @@ export class ScramExchange {
       )
     const [, header, flag, bare, clientNonce] = parts ?? []
     if (header === undefined || bare === undefined) throw new BadExchange('malformed SCRAM message')
-    if ((flag === 'p=tls-server-end-point') !== (this.#mechanism === BOUND))
+    if ((flag === 'p=tls-server-end-point') !== (this.#mechanism === SCRAM_PLUS))
       throw new BadExchange('malformed SCRAM message: channel binding does not fit the mechanism')
-    // "y" means that the client supports binding and thinks that the server does not. If it was offered, a
-    // third party has removed it.
+    // "y" means that the client supports channel binding and believes that the server does not. This server
+    // has offered it, so a third party has changed the list of mechanisms.
     if (flag === 'y' && this.certificate !== undefined)
       throw new BadExchange('SCRAM channel binding negotiation error')
     this.#clientHeader = header
@@ -336,7 +365,12 @@ export class ScramExchange {
     return this.#serverFirst
   }
 
-  /** @returns the server's final message, or undefined if the password is wrong */
+  /**
+   * Reads the client's final message.
+   *
+   * @returns the server's final message, or undefined if the password is wrong
+   * @throws BadExchange if the message violates SCRAM
+   */
   final(message: string): string | undefined {
     const parts = /^(c=([^,]+),r=([^,]+)(?:,.*)?),p=([A-Za-z0-9+/=]+)$/.exec(message)
     const [, withoutProof, binding, nonce, proof] = parts ?? []
@@ -351,7 +385,7 @@ export class ScramExchange {
 
   #expectedBinding(): Buffer {
     const header = Buffer.from(this.#clientHeader)
-    const bound = this.#mechanism === BOUND ? this.certificate : undefined
+    const bound = this.#mechanism === SCRAM_PLUS ? this.certificate : undefined
     return bound === undefined ? header : Buffer.concat([header, bound])
   }
 }

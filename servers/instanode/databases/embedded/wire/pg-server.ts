@@ -10,13 +10,16 @@ import { makeCertificate, type ServerCertificate } from './certificate.js'
 import { Client } from './client.js'
 import { type HandshakeResult, handshake } from './handshake.js'
 
-/** Milliseconds for a client's login. PostgreSQL allows a minute. On one machine a tenth is enough. */
+/**
+ * Milliseconds in which a client must log in. PostgreSQL allows 60 s
+ * (`authentication_timeout`). A tenth is enough for clients on the same machine.
+ */
 const HANDSHAKE_MS = 6_000
 
-/** Largest number of logins at once, so that unknown clients cannot fill the process. */
+/** Largest number of logins at once, so that clients without a password cannot use up the memory. */
 const MAX_HANDSHAKES = 200
 
-/** The databases and users that the server has. */
+/** Looks up the databases behind the port, and the password verifiers of their users. */
 export interface ServedDatabases {
   verifier(user: string): Verifier | undefined
   database(
@@ -29,35 +32,38 @@ export interface PgServerOptions {
   ids: IdSource
   host: string
   statementTimeoutMs: number
-  hall: ServedDatabases
+  databases: ServedDatabases
 }
 
 /**
- * The one TCP port of all embedded databases. It speaks PostgreSQL's protocol 3 and routes by the name of the
- * database.
+ * The TCP server in front of all embedded databases. It speaks version 3 of PostgreSQL's protocol, and passes
+ * each client to the database that the client names.
  */
 export class PgServer {
   readonly #options: PgServerOptions
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #clients = new Map<number, Client>()
-  readonly #decoyKey: Buffer
+  readonly #inventedKey: Buffer
   #certificate: Promise<ServerCertificate> | undefined
   #handshakes = 0
-  /** Last process id that a client received. No process has it. */
+  /**
+   * The process id that the last client received. Clients use such
+   * ids in cancel requests. No process of the system has them.
+   */
   #lastPid = 1000
 
   constructor(options: PgServerOptions) {
     this.#options = options
-    this.#decoyKey = options.ids.bytes(32)
+    this.#inventedKey = options.ids.bytes(32)
     this.#server = createServer(socket => this.#accept(socket))
   }
 
   /**
    * Opens the port.
    *
-   * @param port 0 for any free port
-   * @param before the port of the last start. It is used again if `port` is 0 and it is free.
+   * @param port the port, or 0 for any free port
+   * @param before the port of the last start. If `port` is 0 and this port is free, it is used again.
    * @returns the port in use
    * @throws the system's error if the port cannot be opened
    */
@@ -77,7 +83,7 @@ export class PgServer {
         this.#server.off('error', reject)
         const address = this.#server.address()
         if (typeof address === 'object' && address !== null) resolve(address.port)
-        else reject(new Error('the server of the embedded databases has no port'))
+        else reject(new Error('the server of the embedded databases did not get a TCP port'))
       })
     })
   }
@@ -86,7 +92,7 @@ export class PgServer {
     return this.#server.listening
   }
 
-  /** Returns the certificate, for clients that verify it. */
+  /** Returns the certificate of the server. Creates it at the first call. */
   certificate(): Promise<ServerCertificate> {
     this.#certificate ??= makeCertificate()
     return this.#certificate
@@ -114,15 +120,15 @@ export class PgServer {
     handshake(socket, {
       ids: this.#options.ids,
       certificate: () => this.certificate(),
-      verifier: user => this.#options.hall.verifier(user) ?? this.#decoy(user),
+      verifier: user => this.#options.databases.verifier(user) ?? this.#inventedVerifier(user),
     })
       .finally(() => {
-        // The wait for the engine has a limit of its own.
+        // The time for opening the engine has its own limit, so it is not part of the login.
         this.#handshakes--
         deadline.cancel()
       })
       .then(arrival => this.#admit(arrival, socket))
-      // The client has received its error or has left.
+      // The client has already received the error, or has disconnected.
       .catch(() => socket.destroySoon())
   }
 
@@ -133,7 +139,7 @@ export class PgServer {
       socket.end()
       return
     }
-    const database = this.#options.hall.database(arrival.database)
+    const database = this.#options.databases.database(arrival.database)
     const pgError = this.#pgError(arrival, database)
     if (pgError !== undefined || database === undefined) {
       if (pgError !== undefined) arrival.socket.end(pgErrorResponse('FATAL', pgError))
@@ -172,11 +178,12 @@ export class PgServer {
   }
 
   /**
-   * Returns a verifier for an unknown user. It is the same each time, so that two attempts do not reveal that
-   * the user is unknown.
+   * Returns the invented verifier of an unknown user. A user gets the same salt at each attempt, as a real
+   * user does, so a client cannot learn that the user is unknown.
    */
-  #decoy(user: string): Verifier {
-    const derive = (what: string) => createHmac('sha256', this.#decoyKey).update(`${what} ${user}`).digest()
+  #inventedVerifier(user: string): Verifier {
+    const derive = (what: string) =>
+      createHmac('sha256', this.#inventedKey).update(`${what} ${user}`).digest()
     return {
       salt: derive('salt').subarray(0, 16).toString('base64'),
       iterations: 4096,
