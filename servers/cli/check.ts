@@ -43,7 +43,7 @@ export async function check({ options, operand: file }: ParsedArgs<'check'>): Pr
   const bytes = readFileBytes(file)
   if (isScenario(bytes.toString('utf8'))) return checkScenario(file, options.json)
   const report = policyReport(bytes, file, options.dialect)
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report))
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : policyReportText(report))
   if (!report.valid) return 1
   return options.strict && report.warnings.some(({ level }) => level === 'warning') ? 1 : 0
 }
@@ -85,7 +85,7 @@ const DIALECTS: Record<Dialect, string> = {
 }
 
 /** Formats the report as text with a line break at the end. */
-function reportText(report: PolicyReport): string {
+function policyReportText(report: PolicyReport): string {
   if (!report.valid) {
     const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`
     const lines = report.problems.map(problem => sentenceOf(report.file, problem))
@@ -151,7 +151,7 @@ type ScenarioReport =
  */
 async function checkScenario(file: string, json: boolean): Promise<0 | 1> {
   const report = await scenarioReport(file)
-  process.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report))
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : scenarioReportText(report))
   return report.valid ? 0 : 1
 }
 
@@ -185,7 +185,7 @@ function stepWords(step: ScenarioReading['scenario']['steps'][number]): { step: 
 }
 
 /** Formats the report as text with a line break at the end. */
-function reportText(report: ScenarioReport): string {
+function scenarioReportText(report: ScenarioReport): string {
   if (!report.valid) {
     return `${[...report.problems, '', `${report.file} is not a valid scenario.`].join('\n')}\n`
   }

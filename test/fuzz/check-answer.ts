@@ -1,5 +1,5 @@
 import { Framer, readCstring } from '#built/servers/instanode/databases/embedded/wire/frames.js'
-import { isJsonText } from '#built/shared/util/is-json-text.js'
+import { isJsonText } from '#built/servers/instanode/http/body.js'
 import type { HttpRequest } from './http-heads.js'
 import type { PostgresRequest } from './postgres-frames.js'
 import { SECRETS } from './target.js'

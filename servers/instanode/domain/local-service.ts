@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { withinLimit } from '../../../shared/clock/within-limit.js'
 import type { IdSource } from '../../../shared/ids.js'
 import { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
@@ -11,7 +12,6 @@ import type { Resource } from './model.js'
 import { Ownership } from './ownership.js'
 import { Permanence } from './permanence.js'
 import { Provisioning } from './provisioning.js'
-import { Readiness } from './readiness.js'
 import { Reaper } from './reaper.js'
 import { Receivers } from './receivers.js'
 import type { InstanodeStore } from './store.js'
@@ -120,4 +120,73 @@ export class LocalService implements InstanodeService {
   urlOf({ type, token, url }: Resource): string {
     return type === 'webhook' ? this.#receiveUrl(token) : url
   }
+}
+
+/** Milliseconds in which each part must answer, as in the real service. */
+const PROBE_MS = 500
+
+/** A token that no resource has. Looking it up proves that the store answers. */
+const UNUSED_TOKEN = '00000000-0000-0000-0000-000000000000'
+
+interface ReadinessOptions {
+  store: InstanodeStore
+  databases: DatabaseProvider
+  /** Machine time, because a manual clock must not stop the time-out of a probe. */
+  machine: Clock
+  log: Log
+}
+
+/**
+ * The results for the databases, the store and the log of deliveries. The keys are those of the real service.
+ */
+interface ReadinessChecks {
+  customer_db: Check
+  platform_db: Check
+  redis: Check
+}
+
+type Check = 'ok' | 'ping_failed'
+
+/**
+ * Checks that the databases, the store and the log of deliveries answer. An embedded engine that has not
+ * started counts as ready, because it starts when it is needed.
+ */
+export class Readiness {
+  readonly #options: ReadinessOptions
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options
+  }
+
+  /** Probes all parts at once, for `/readyz` of the service. */
+  async check(): Promise<ReadinessChecks> {
+    const { platform_db, customer_db, redis } = await this.reasons()
+    return { customer_db: check(customer_db), platform_db: check(platform_db), redis: check(redis) }
+  }
+
+  /** Probes all parts at once, for the operator. @returns `ok` or the error message for each part */
+  async reasons(): Promise<Record<keyof ReadinessChecks, string>> {
+    const { store, databases } = this.#options
+    const [platform_db, customer_db, redis] = await Promise.all([
+      this.#probe('the store', () => store.find(UNUSED_TOKEN)),
+      this.#probe('the database provider', () => databases.ready()),
+      this.#probe('the log of deliveries', () => store.deliveries(UNUSED_TOKEN)),
+    ])
+    return { customer_db, platform_db, redis }
+  }
+
+  async #probe(what: string, probe: () => Promise<unknown>): Promise<string> {
+    const { machine, log } = this.#options
+    try {
+      await withinLimit({ machine, ms: PROBE_MS, what: `asking ${what}` }, probe)
+      return 'ok'
+    } catch (error) {
+      log.warn(`${what} is not ready`, error)
+      return error instanceof Error ? error.message : String(error)
+    }
+  }
+}
+
+function check(reason: string): Check {
+  return reason === 'ok' ? 'ok' : 'ping_failed'
 }

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer'
-import { isJsonText } from '../../../shared/util/is-json-text.js'
 
 /** U+FFFD in UTF-8. */
 const REPLACEMENT = Buffer.from('\u{fffd}')
@@ -125,4 +124,14 @@ function characterSize(bytes: Buffer, at: number): number {
     if (isUtf8(bytes.subarray(at, at + size))) return size
   }
   return 0
+}
+
+/** Returns whether a text is one JSON value. */
+export function isJsonText(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }

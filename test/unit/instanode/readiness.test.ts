@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Readiness } from '../../../servers/instanode/domain/readiness.js'
+import { Readiness } from '../../../servers/instanode/domain/local-service.js'
 import { InstanodeStore } from '../../../servers/instanode/domain/store.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { MemoryRecords } from '../../../shared/records/memory-records.js'
