@@ -43,7 +43,7 @@ export interface PlannedSql {
 }
 
 /** The state of the service at the start of a world. */
-export interface Beginning {
+export interface InitialState {
   readonly records: readonly PartitionDump[]
   /** The databases to create. */
   readonly planned: readonly PlannedDatabase[]
@@ -60,7 +60,11 @@ export interface Beginning {
  * @returns the state of the service at `now`
  * @throws Refusal `bad_world` if the world contradicts itself
  */
-export async function beginInstanode(world: World, now: number, options: BeginOptions): Promise<Beginning> {
+export async function beginInstanode(
+  world: World,
+  now: number,
+  options: BeginOptions,
+): Promise<InitialState> {
   return new SeedRun(world, now, options).run()
 }
 
@@ -81,7 +85,7 @@ class SeedRun {
     this.#ids = options.ids.stream('instanode').stream('world')
   }
 
-  async run(): Promise<Beginning> {
+  async run(): Promise<InitialState> {
     const { machine, ids, contract, receiveUrl } = this.#options
     const service: { local?: LocalService } = {}
     const events = this.#seedEvents(() => existing(service.local))
@@ -303,7 +307,7 @@ class PlannedDatabases implements DatabaseProvider {
  */
 export async function makeDatabases(
   databases: DatabaseProvider,
-  { planned, sql }: Pick<Beginning, 'planned' | 'sql'>,
+  { planned, sql }: Pick<InitialState, 'planned' | 'sql'>,
 ): Promise<Map<string, string>> {
   const urls = new Map<string, string>()
   for (const { spec } of planned) {

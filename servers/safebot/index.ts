@@ -62,7 +62,7 @@ export class Safebot {
     const safebot = new Safebot(await assemble(instance, options))
     try {
       await safebot.#shareOrigin(options)
-      await safebot.state.alone(() => safebot.state.lay(options.world ?? DEFAULT_WORLD))
+      await safebot.state.alone(() => safebot.state.loadWorld(options.world ?? DEFAULT_WORLD))
       return safebot
     } catch (error) {
       await safebot.close()
@@ -83,7 +83,7 @@ export class Safebot {
     const safebot = new Safebot(await assemble(instance, options))
     try {
       // The world is loaded before the port is opened, so that a bad world opens no port.
-      await safebot.state.alone(() => safebot.state.lay(options.world ?? DEFAULT_WORLD))
+      await safebot.state.alone(() => safebot.state.loadWorld(options.world ?? DEFAULT_WORLD))
       const url = await safebot.#listen(listen, options)
       return { safebot, url }
     } catch (error) {

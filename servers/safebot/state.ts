@@ -49,7 +49,7 @@ export class SafebotState implements StatefulPart {
    *
    * @throws Refusal `bad_world`, `store_unavailable`
    */
-  async lay(world: World): Promise<void> {
+  async loadWorld(world: World): Promise<void> {
     const { store } = this.#options.local
     await store.records.alone('safebot world', async () => {
       const keys = await store.worldKeys()

@@ -36,7 +36,7 @@ const NO_WAIT = AbortSignal.abort()
  * @throws Refusal `bad_world`
  */
 export async function beginSafebot(world: World, now: number, options: BeginOptions): Promise<InitialState> {
-  return new SeedRun(world, now, options).live()
+  return new SeedRun(world, now, options).run()
 }
 
 /** The replay of one world's events. */
@@ -54,7 +54,7 @@ class SeedRun {
     this.#ids = options.ids.stream('safebot').stream('world')
   }
 
-  async live(): Promise<InitialState> {
+  async run(): Promise<InitialState> {
     const { contract, limits, ids } = this.#options
     const events: SeedEvent[] = []
     // The service needs the clock, and the clock needs the events. So the events get the service later.
