@@ -80,14 +80,13 @@ function readyText(
   { contract }: UnderstudyOptions,
 ): string {
   return [
-    `# understudy ${VERSION} is up: clock ${clock.mode}, contract ${contract}. Ctrl-C stops it.`,
+    `# understudy ${VERSION} is up. Clock: ${clock.mode}. Contract: ${contract}. Ctrl-C stops it.`,
     '#',
-    `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, ` +
-      'else Authorization: Bearer TOKEN)',
+    `#   Instanode ${instanode.mcpUrl}   (six tools; anonymous, or with Authorization: Bearer TOKEN)`,
     ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),
-    `#   Safebot   ${safebot.mcpUrl}   (eight tools; say who you are with the header X-Safebot-Handle)`,
+    `#   Safebot   ${safebot.mcpUrl}   (eight tools; the header X-Safebot-Handle names the caller)`,
     ...gateways.all().map(gatewayText),
-    `#   Control   ${control.url}   (clock, journal, faults, state, snapshots: open it, or curl it)`,
+    `#   Control   ${control.url}   (clock, journal, faults, state, snapshots; open it in a browser, or use curl)`,
     ...attacks.flatMap(attackText),
     '#',
     `export UNDERSTUDY_INSTANODE_MCP='${instanode.mcpUrl}'`,
@@ -107,8 +106,8 @@ function urlsOf(gateways: Understudy['gateways']): Record<string, { mcp: string 
 function gatewayText({ server, gateway }: ReturnType<Understudy['gateways']['all']>[number]): string {
   const policy = gateway.view.policy?.name ?? 'a policy'
   const callers = gateway.knowsAccounts
-    ? 'callers are the accounts of their tokens, and anonymous without one'
-    : 'all callers are one'
+    ? 'callers: each account by its token, or anonymous'
+    : 'all calls count as one caller'
   return `#   Gateway   ${gateway.url}   (in front of ${server}; enforces ${policy}; ${callers})`
 }
 

@@ -53,7 +53,7 @@ describe('understudy up --policy', () => {
     const [, instanode = ''] = /^export UNDERSTUDY_GATEWAY_INSTANODE='(.*)'$/m.exec(text) ?? []
     const [, control = ''] = /^export UNDERSTUDY_CONTROL='(.*)'$/m.exec(text) ?? []
     expect(text).toMatch(/^export UNDERSTUDY_GATEWAY_SAFEBOT='.*'$/m)
-    expect(text).toContain(`in front of instanode; enforces ${INSTANODE}; all callers are one)`)
+    expect(text).toContain(`in front of instanode; enforces ${INSTANODE}; all calls count as one caller)`)
     await call(await connectOver(instanode), 'list_resources')
     const { entries } = await new ControlClient(control).journal.page({ tool: 'list_resources' })
     expect(entries).toMatchObject([{ caller: 'acct_paid' }])
@@ -67,7 +67,7 @@ it('understudy up --policy says who callers are, and lets them call with the tok
   const text = (await command.lines(14)).join('\n')
   const [, url = ''] = /^export UNDERSTUDY_GATEWAY_INSTANODE='(.*)'$/m.exec(text) ?? []
   expect(text).toContain(
-    `enforces ${INSTANODE}; callers are the accounts of their tokens, and anonymous without one)`,
+    `enforces ${INSTANODE}; callers: each account by its token, or anonymous)`,
   )
   const [, control = ''] = /^export UNDERSTUDY_CONTROL='(.*)'$/m.exec(text) ?? []
   const agent = await connectOver(url, { Authorization: 'Bearer understudy-free-token' })
