@@ -14,7 +14,7 @@ export interface ReplicasOptions {
     readonly receivers: Pick<Receivers, 'deliveredElsewhere'>
   }
   /** Follows a replacement of the state in the store by another replica. */
-  state: { replaced(): Promise<void> }
+  state: { onReplaced(): Promise<void> }
 }
 
 /**
@@ -46,7 +46,7 @@ export function followReplicas({ records, log, local, state }: ReplicasOptions):
     }),
     store.watchDeliveries((token, id) => void attempt(() => receivers.deliveredElsewhere(token, id))),
   ]
-  records.onReplaced(() => void attempt(() => state.replaced()))
+  records.onReplaced(() => void attempt(() => state.onReplaced()))
   records.onGap(() => void attempt(() => reaper.planNextRound()))
   return () => {
     closed = true

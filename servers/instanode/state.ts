@@ -26,7 +26,7 @@ export interface InstanodeStateOptions {
 }
 
 /** The whole state of Instanode except its databases. */
-interface Memory {
+interface StateWithoutDatabases {
   readonly records: readonly PartitionDump[]
   readonly known: VerifiedTokens
   readonly requests: BucketLevels
@@ -34,8 +34,8 @@ interface Memory {
 }
 
 /**
- * Copies and replaces the state of Instanode: the records in
- * the store, the databases, and the values in this process.
+ * Copies and replaces the state of Instanode: the records in the store, the databases, and the values in this
+ * process.
  */
 export class InstanodeState implements StatefulPart {
   readonly #options: InstanodeStateOptions
@@ -73,13 +73,13 @@ export class InstanodeState implements StatefulPart {
   async keep(): Promise<Kept> {
     const { local, requests, instance } = this.#options
     const records = await local.store.dump()
-    const memory: Memory = {
+    const memory: StateWithoutDatabases = {
       records,
       known: local.accounts.snapshot(),
       requests: requests?.snapshot() ?? [],
       ids: instance.ids.stream('instanode').positions(),
     }
-    const copies = await this.#copyDatabases(namesOf(resourcesIn(records)))
+    const copies = await this.#copyDatabases(databaseNamesOf(resourcesIn(records)))
     return {
       data: { ...memory, databases: copies?.names.toSorted() ?? [] },
       prepare: () => this.#putDatabasesBack(copies),
@@ -95,7 +95,7 @@ export class InstanodeState implements StatefulPart {
     const ids = instance.ids.fromBeginning()
     const options = { machine: instance.machine, ids, contract, receiveUrl }
     const { records, planned, sql, ids: positions } = await beginInstanode(world, now, options)
-    const memory: Memory = { records, known: [], requests: [], ids: positions }
+    const memory: StateWithoutDatabases = { records, known: [], requests: [], ids: positions }
     let urls = new Map<string, string>()
     return {
       data: { ...memory, databases: planned.map(({ spec }) => spec.name).toSorted() },
@@ -118,10 +118,10 @@ export class InstanodeState implements StatefulPart {
   }
 
   /**
-   * Follows another replica that has replaced the state in the store.
-   * Ends the waiting requests and drops the values in this process.
+   * Called when another replica has replaced the state in the store. Ends the calls that a fault keeps open,
+   * and drops the values in this process.
    */
-  async replaced(): Promise<void> {
+  async onReplaced(): Promise<void> {
     this.#options.releaseHeld(wasReset())
     this.#options.requests?.restore([])
     await this.adopt()
@@ -133,7 +133,7 @@ export class InstanodeState implements StatefulPart {
     await newState.place()
   }
 
-  async #place({ records, known, requests, ids }: Memory): Promise<void> {
+  async #place({ records, known, requests, ids }: StateWithoutDatabases): Promise<void> {
     const { local, instance, requests: buckets, releaseHeld } = this.#options
     releaseHeld(wasReset())
     await local.store.load(records)
@@ -144,7 +144,8 @@ export class InstanodeState implements StatefulPart {
   }
 
   /**
-   * Replaces all databases. If a step fails, the old databases are restored from copies.
+   * Replaces all databases. If a step fails, the old databases are restored from copies. Without new
+   * databases there is nothing to create that could fail, so no copies are made.
    *
    * @param names the names of the new databases
    * @param make creates the new databases
@@ -173,7 +174,7 @@ export class InstanodeState implements StatefulPart {
   }
 
   async #databaseNames(): Promise<string[]> {
-    return namesOf(await this.#options.local.store.resources())
+    return databaseNamesOf(await this.#options.local.store.resources())
   }
 
   /**
@@ -185,18 +186,18 @@ export class InstanodeState implements StatefulPart {
   }
 }
 
-/** Returns the names of the databases of these resources that may still exist. */
-function namesOf(resources: readonly Resource[]): string[] {
+/** Returns the name of each database of these resources that may still exist. */
+function databaseNamesOf(resources: readonly Resource[]): string[] {
   return resources
     .filter(
       ({ type, status, reapAt }) =>
-        type === 'postgres' && (reapAt !== null || !WITHOUT_DATABASE.includes(status)),
+        type === 'postgres' && (reapAt !== null || !DATABASE_IS_REMOVED.includes(status)),
     )
     .map(({ token }) => databaseName(token))
 }
 
-/** The statuses in which a resource has no database once the reaper has visited it. */
-const WITHOUT_DATABASE: readonly Resource['status'][] = ['expired', 'deleted', 'reaped']
+/** A resource with one of these statuses has no database after the reaper has removed it: `reapAt` is then null. */
+const DATABASE_IS_REMOVED: readonly Resource['status'][] = ['expired', 'deleted', 'reaped']
 
 /**
  * Returns the records with the URLs of the databases that now exist.

@@ -44,7 +44,7 @@ function follow() {
       },
     },
     state: {
-      async replaced() {
+      async onReplaced() {
         did.push('replaced')
       },
     },

@@ -54,6 +54,16 @@ describe('statements', () => {
     expect(statements.rewrite([bind('a'), bind('b')]).restored).toEqual(['a'])
   })
 
+  it('forgets the short name of a long one that the client closes', () => {
+    const statements = new Statements('me_')
+    const long = 'x'.repeat(70)
+    const [made = ''] = shown(statements.rewrite([parse(long, 'SELECT 1')]).messages)
+    const short = made.slice(1, made.indexOf(' '))
+    expect(statements.withoutPrefix(`"${short}"`)).toBe(`"${long.slice(0, 63)}"`)
+    statements.rewrite([message('C', Buffer.from('S'), Buffer.from(`${long}\0`))])
+    expect(statements.withoutPrefix(`"${short}"`)).not.toContain('x')
+  })
+
   it('knows DEALLOCATE for its own names only', () => {
     const statements = new Statements('me_')
     statements.rewrite([parse('_pg3_0', 'SELECT 1')])

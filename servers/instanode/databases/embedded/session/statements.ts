@@ -21,7 +21,7 @@ const FREES_SPACE = /^\s*(?:$|(?:delete|truncate|drop|vacuum|begin|start|commit|
  * transaction as failed, as PostgreSQL does.
  */
 export function withoutUserChange(message: Frame): Frame {
-  if (!namesEnd(message)) return message
+  if (!stringsAreTerminated(message)) return message
   if (message.type === 'Q') {
     if (!CHANGES_USER.test(readCstring(message.bytes, BODY).text)) return message
     return { type: 'Q', bytes: frame('Q', RAISE_DENIED) }
@@ -36,9 +36,10 @@ export function withoutUserChange(message: Frame): Frame {
 /**
  * Returns whether the strings at the start of a message end with zero bytes.
  *
- * A message without them is passed on unchanged. The engine answers it with 08P01, as PostgreSQL does.
+ * Callers pass on a message without these zero bytes unchanged. The engine answers it with 08P01 (protocol
+ * violation), as PostgreSQL does.
  */
-function namesEnd({ type, bytes }: Frame): boolean {
+function stringsAreTerminated({ type, bytes }: Frame): boolean {
   if (type === 'Q') return bytes.includes(0, BODY)
   if (type === 'D' || type === 'C') return bytes.includes(0, BODY + 1)
   if (type !== 'P' && type !== 'B') return true
@@ -47,11 +48,11 @@ function namesEnd({ type, bytes }: Frame): boolean {
 }
 
 /**
- * Returns whether a batch may exceed the storage limit, because it only frees space. For example, VACUUM FULL
- * writes a new table before it removes the old one.
+ * Returns whether a batch only frees space. Such a batch runs without the storage limit, because it can need
+ * more space for a short time: VACUUM FULL writes the new table before it removes the old one.
  *
- * Semicolons inside of strings are not recognized. They can
- * turn the result from true to false, never from false to true.
+ * A semicolon inside a string also counts as a separator. So the result can be false for a batch that only
+ * frees space, but never true for another one.
  */
 export function onlyFreesSpace(sql: readonly string[]): boolean {
   return sql.length > 0 && sql.every(text => text.split(';').every(piece => FREES_SPACE.test(piece)))
@@ -66,11 +67,11 @@ const LONGEST_NAME = 63
 /** A batch in which the names of prepared statements are private to the client. */
 export interface PrivateBatch {
   messages: Buffer[]
-  /** Names of the lost statements that are parsed again before the client's own messages. */
+  /** Names of the statements that the engine no longer has. They are parsed again before the client's messages. */
   restored: string[]
   /** Names in the client's own Parse messages, in order. `fresh` is false if the name was in use. */
   parsed: { name: string; fresh: boolean }[]
-  /** The SQL of all statements in the batch. */
+  /** The SQL of all statements that the batch contains or refers to. */
   sql: string[]
 }
 
@@ -84,15 +85,15 @@ export interface PrivateBatch {
  */
 export class Statements {
   /**
-   * The Parse message with the private name, and its SQL, by
-   * the client's name. The unnamed statement has the name ''.
+   * For each name that the client gave to a statement: the Parse message with the private name, and the SQL.
+   * The unnamed statement has the name ''.
    */
-  readonly #parsed = new Map<string, { message: Buffer; sql: string }>()
+  readonly #known = new Map<string, { message: Buffer; sql: string }>()
   /** Names of the statements that the engine has. */
   readonly #present = new Set<string>()
   /**
-   * Short private names, by the client's name, for names that are too long with the prefix. PostgreSQL would
-   * cut such names, and two names could become equal.
+   * Short private names for statements whose name and prefix together are too long. PostgreSQL would cut such
+   * names, and two names could become equal. The key is the name that the client gave, cut to 63 bytes.
    */
   readonly #shortened = new Map<string, string>()
   #lastShortened = 0
@@ -102,7 +103,7 @@ export class Statements {
 
   /** Forgets all statements. Call it when the client has removed them. */
   forgetAll(): void {
-    this.#parsed.clear()
+    this.#known.clear()
     this.#present.clear()
     this.#shortened.clear()
   }
@@ -114,7 +115,7 @@ export class Statements {
 
   /** Returns the SQL of a statement, or undefined if the client has no statement with this name. */
   textOf(name: string): string | undefined {
-    return this.#parsed.get(name)?.sql
+    return this.#known.get(name)?.sql
   }
 
   /**
@@ -133,6 +134,7 @@ export class Statements {
 
   /**
    * Returns a batch with private names, and with Parse messages for the lost statements that it refers to.
+   * Records its statements as known, and as present in the engine.
    */
   rewrite(frames: readonly Frame[]): PrivateBatch {
     const messages: Buffer[] = []
@@ -140,8 +142,8 @@ export class Statements {
     const restored: string[] = []
     const sql: string[] = []
     const parsed: PrivateBatch['parsed'] = []
-    const restoreIfLost = (name: string) => {
-      const statement = this.#parsed.get(name)
+    const useStatement = (name: string) => {
+      const statement = this.#known.get(name)
       if (statement === undefined) return
       sql.push(statement.sql)
       if (this.#present.has(name)) return
@@ -151,17 +153,17 @@ export class Statements {
     }
     for (const message of frames) {
       const { type, bytes } = message
-      if (!namesEnd(message)) messages.push(bytes)
+      if (!stringsAreTerminated(message)) messages.push(bytes)
       else if (type === 'P') {
         const { text: name, next } = readCstring(bytes, BODY)
-        const { text, next: types } = readCstring(bytes, next)
-        const query = this.#ownDeallocate(text)
+        const { text, next: typesAt } = readCstring(bytes, next)
+        const query = this.#rewriteDeallocate(text)
         // The bytes of unchanged SQL are kept, because they may have another encoding than UTF-8.
-        const rest = query === text ? [bytes.subarray(next)] : [query, bytes.subarray(types)]
+        const rest = query === text ? [bytes.subarray(next)] : [query, bytes.subarray(typesAt)]
         const message = frame('P', this.#private(name), ...rest)
         // A Parse message with a name that is in use is an error, and must not replace the first statement.
-        const fresh = name === '' || !this.#parsed.has(name)
-        if (fresh) this.#parsed.set(name, { message, sql: text })
+        const fresh = name === '' || !this.#known.has(name)
+        if (fresh) this.#known.set(name, { message, sql: text })
         parsed.push({ name, fresh })
         this.#present.add(name)
         sql.push(text)
@@ -169,17 +171,17 @@ export class Statements {
       } else if (type === 'B') {
         const portal = readCstring(bytes, BODY)
         const statement = readCstring(bytes, portal.next)
-        restoreIfLost(statement.text)
+        useStatement(statement.text)
         messages.push(frame('B', portal.text, this.#private(statement.text), bytes.subarray(statement.next)))
       } else if ((type === 'D' || type === 'C') && bytes[BODY] === 0x53) {
         const { text: name } = readCstring(bytes, BODY + 1)
         messages.push(frame(type, Buffer.from('S'), cstring(this.#private(name))))
-        if (type === 'D') restoreIfLost(name)
+        if (type === 'D') useStatement(name)
         else this.#forget(name)
       } else if (type === 'Q') {
         const { text } = readCstring(bytes, BODY)
         sql.push(text)
-        const query = this.#ownDeallocate(text)
+        const query = this.#rewriteDeallocate(text)
         messages.push(query === text ? bytes : frame('Q', query))
         // A Query message replaces the unnamed statement, as in PostgreSQL.
         this.#forget('')
@@ -189,10 +191,11 @@ export class Statements {
   }
 
   /**
-   * Forgets the statements that a failed batch did not reach.
+   * Records that a batch failed. Statements that it did not parse are no longer present in the engine. New
+   * statements among them are forgotten.
    *
-   * @param completed number of Parse messages that succeeded
-   *   before the error, including those of lost statements
+   * @param completed number of Parse messages that succeeded before the error, including those of lost
+   *   statements
    */
   noteFailed({ restored, parsed }: PrivateBatch, completed: number): void {
     for (const name of restored.slice(completed)) this.#present.delete(name)
@@ -215,29 +218,33 @@ export class Statements {
   #private(name: string): string {
     if (name === '') return ''
     if (Buffer.byteLength(this.prefix + name) <= LONGEST_NAME) return this.prefix + name
-    // PostgreSQL cuts the client's own name too if it is longer than 63 bytes.
-    const cut = Buffer.from(name).subarray(0, LONGEST_NAME).toString()
-    const short = this.#shortened.get(cut) ?? `${this.prefix}"${++this.#lastShortened}`
-    this.#shortened.set(cut, short)
+    const key = cutLikePostgres(name)
+    const short = this.#shortened.get(key) ?? `${this.prefix}"${++this.#lastShortened}`
+    this.#shortened.set(key, short)
     return short
   }
 
   #forget(name: string): void {
-    this.#parsed.delete(name)
+    this.#known.delete(name)
     this.#present.delete(name)
-    this.#shortened.delete(name)
+    this.#shortened.delete(cutLikePostgres(name))
   }
 
   /**
    * Returns SQL in which a DEALLOCATE of one of the client's
    * statements has the private name. Other SQL is unchanged.
    */
-  #ownDeallocate(sql: string): string {
+  #rewriteDeallocate(sql: string): string {
     const [, quoted, plain] = DEALLOCATE.exec(sql) ?? []
     const name = quoted?.replaceAll('""', '"') ?? plain?.toLowerCase()
-    if (name === undefined || !this.#parsed.has(name)) return sql
+    if (name === undefined || !this.#known.has(name)) return sql
     const privateName = this.#private(name).replaceAll('"', '""')
     this.#forget(name)
     return `DEALLOCATE "${privateName}"`
   }
+}
+
+/** Cuts a statement's name to 63 bytes. PostgreSQL does the same with the client's own names. */
+function cutLikePostgres(name: string): string {
+  return Buffer.from(name).subarray(0, LONGEST_NAME).toString()
 }
