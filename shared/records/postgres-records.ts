@@ -209,17 +209,15 @@ export class PostgresRecords implements Records {
   async #alone<T>(name: string, work: (tx: Transaction) => T, options: TransactionOptions): Promise<T> {
     const partition = this.#copyOf(name)
     try {
-      const { result, written, announced } = await this.#database.transaction(async sql => {
+      const { result, written, news } = await this.#database.transaction(async sql => {
         const tx = await this.#enter(sql, partition, options)
         const result = tx.run(work, options)
-        return { result, written: this.#leave(sql, partition, tx), announced: tx.announced }
+        return { result, written: this.#leave(sql, partition, tx), news: tx.announcement }
       })
       const version = (await written)?.[0]?.version
       if (version !== undefined) partition.version = version
       partition.commit()
-      if (announced !== undefined && version !== undefined) {
-        this.#watches.heard(name, version, true, announced)
-      }
+      if (news !== undefined && version !== undefined) this.#watches.heard(name, version, true, news.detail)
       return result
     } catch (error) {
       partition.undo()
@@ -258,15 +256,15 @@ export class PostgresRecords implements Records {
   #leave(
     sql: SqlTransaction,
     partition: Partition,
-    { announced, elsewhere }: Transaction,
+    { announcement: news }: Transaction,
   ): Promise<{ version: number }[]> | undefined {
-    if (!partition.finish() && announced === undefined) {
+    if (!partition.finish() && news === undefined) {
       sql.readOnly = true
       return undefined
     }
     const { name, kind, empty, summary } = partition
     const [channel, notice] = this.#database.notices.noticeOf(TOPIC.announced, '')
-    const announcement = [announced !== undefined, channel, elsewhere ? notice : null, announced ?? '']
+    const announcement = [news !== undefined, channel, news?.elsewhere ? notice : null, news?.detail ?? '']
     return sql.send(LEAVE, [name, kind, empty, ...columnsOf(partition.changes()), summary, ...announcement])
   }
 

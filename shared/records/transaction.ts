@@ -1,4 +1,3 @@
-import { machineNow } from '../clock/clock.js'
 import { wasReset } from '../errors.js'
 import type { List, Partition, Summary, Table, Totals } from './partition.js'
 
@@ -27,11 +26,14 @@ export interface StoreFacts {
    */
   readonly replicas: readonly number[] | undefined
   readonly generation: number
-  /**
-   * The time of the store's machine, in milliseconds since the epoch. Undefined: the store is in this
-   * process.
-   */
-  readonly storeTime: number | undefined
+  /** The time of the store's machine, in milliseconds since the epoch. */
+  readonly storeTime: number
+}
+
+/** The announcement that a transaction makes after its commit. See `Transaction.announce`. */
+interface Announcement {
+  readonly detail: string
+  readonly elsewhere: boolean
 }
 
 /** Reads and changes one partition. It is valid only while its work runs. */
@@ -39,8 +41,7 @@ export class Transaction {
   readonly #partition: Partition
   readonly #facts: StoreFacts
   #over = false
-  #announced: string | undefined
-  #elsewhere = false
+  #announcement: Announcement | undefined
 
   constructor(partition: Partition, facts: StoreFacts) {
     this.#partition = partition
@@ -96,29 +97,22 @@ export class Transaction {
    * instance's clock.
    */
   get storeTime(): number {
-    return this.#facts.storeTime ?? machineNow()
+    return this.#facts.storeTime
   }
 
   /**
    * Notifies the watchers of the partition on every replica after the commit.
    *
    * @param elsewhere whether other replicas may be watching. If not, no PostgreSQL notification is sent,
-   *   because
-   *   PostgreSQL commits transactions with notifications one at a time. Default true
+   *   because PostgreSQL commits transactions with notifications one at a time. Default true
    */
   announce(detail = '', elsewhere = true): void {
-    this.#announced = detail
-    this.#elsewhere ||= elsewhere
+    this.#announcement = { detail, elsewhere: elsewhere || this.#announcement?.elsewhere === true }
   }
 
-  /** For the store: the detail to announce after the commit. Undefined: the transaction announces nothing. */
-  get announced(): string | undefined {
-    return this.#announced
-  }
-
-  /** For the store: whether another replica may be watching. */
-  get elsewhere(): boolean {
-    return this.#elsewhere
+  /** For the store: the announcement to make after the commit. Undefined: none. */
+  get announcement(): Announcement | undefined {
+    return this.#announcement
   }
 
   /**
