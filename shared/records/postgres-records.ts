@@ -17,7 +17,6 @@ import {
 import type { NewsListener, Records } from './records.js'
 import { ALL_LOCK } from './schema.js'
 import type { SqlTransaction } from './sql-transaction.js'
-import { statement } from './statement.js'
 import type { StoreDatabase } from './store-database.js'
 import { StoreUnavailable } from './store-error.js'
 import { Transaction, type TransactionOptions } from './transaction.js'
@@ -59,33 +58,30 @@ interface EnterRow extends Record<string, unknown> {
   live: number[] | null
 }
 
-const ENTER = statement('SELECT * FROM enter($1, $2, $3, $4, $5)')
-const LEAVE = statement('SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS version')
-const PARTITIONS = statement(
-  'SELECT name FROM partitions WHERE kind = $1 AND open AND active_at < $2 ORDER BY name',
-)
-const TOTALS = statement('SELECT totals_of($1) AS totals')
-const NEWS = statement('SELECT name, news FROM partitions WHERE name = ANY($1::text[])')
-const GENERATION = statement('SELECT number FROM generation')
+const ENTER = 'SELECT * FROM enter($1, $2, $3, $4, $5)'
+const LEAVE = 'SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS version'
+const PARTITIONS = 'SELECT name FROM partitions WHERE kind = $1 AND open AND active_at < $2 ORDER BY name'
+const TOTALS = 'SELECT totals_of($1) AS totals'
+const NEWS = 'SELECT name, news FROM partitions WHERE name = ANY($1::text[])'
+const GENERATION = 'SELECT number FROM generation'
 
-const LOCK_ALL = statement(`SELECT pg_advisory_xact_lock(${ALL_LOCK})`)
-const DUMP_PARTITIONS = statement(
-  "SELECT name, summary_of(p) AS summary FROM partitions p WHERE starts_with(name, $1 || '/') ORDER BY name",
-)
-const DUMP_RECORDS = statement(`
+const LOCK_ALL = `SELECT pg_advisory_xact_lock(${ALL_LOCK})`
+const DUMP_PARTITIONS =
+  "SELECT name, summary_of(p) AS summary FROM partitions p WHERE starts_with(name, $1 || '/') ORDER BY name"
+const DUMP_RECORDS = `
   SELECT partition, json_agg(json_build_array(collection, key, value) ORDER BY collection, key) AS records
-  FROM records WHERE starts_with(partition, $1 || '/') AND value IS NOT NULL GROUP BY partition`)
-const CLEAR_RECORDS = statement("DELETE FROM records WHERE starts_with(partition, $1 || '/')")
-const CLEAR_PARTITIONS = statement("DELETE FROM partitions WHERE starts_with(name, $1 || '/')")
-const ADD_PARTITION = statement(`
+  FROM records WHERE starts_with(partition, $1 || '/') AND value IS NOT NULL GROUP BY partition`
+const CLEAR_RECORDS = "DELETE FROM records WHERE starts_with(partition, $1 || '/')"
+const CLEAR_PARTITIONS = "DELETE FROM partitions WHERE starts_with(name, $1 || '/')"
+const ADD_PARTITION = `
   INSERT INTO partitions (name, kind, floor, news, open, entries, bytes, active_at)
   SELECT $1, $2, version, version, s.open, s.entries, s.bytes, s."activeAt"
-  FROM nextval('versions') AS version, json_to_record($3) AS s(open boolean, entries bigint, bytes bigint, "activeAt" float8)`)
-const ADD_RECORDS = statement(`
+  FROM nextval('versions') AS version, json_to_record($3) AS s(open boolean, entries bigint, bytes bigint, "activeAt" float8)`
+const ADD_RECORDS = `
   INSERT INTO records (partition, collection, key, value, version)
   SELECT $1, c, k, v::json, p.floor FROM unnest($2::text[], $3::text[], $4::text[]) AS u (c, k, v), partitions p
-  WHERE p.name = $1`)
-const NEXT_GENERATION = statement('UPDATE generation SET number = number + 1 RETURNING number')
+  WHERE p.name = $1`
+const NEXT_GENERATION = 'UPDATE generation SET number = number + 1 RETURNING number'
 
 /**
  * Records that replicas share through PostgreSQL.
