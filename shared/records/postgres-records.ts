@@ -97,6 +97,7 @@ export class PostgresRecords implements Records {
   readonly #copies = new Map<string, Partition>()
   /** Ensures that only one transaction at a time uses the copy of a partition. */
   readonly #turns = new OneAtATime()
+  readonly #alone = new OneAtATime()
   readonly #watches: Watches
   readonly #onReplaced = new Set<() => void>()
   #generation = 0
@@ -133,7 +134,7 @@ export class PostgresRecords implements Records {
     options: TransactionOptions = {},
   ): Promise<T> {
     checkName(name)
-    return this.#turns.run(name, () => this.#alone(name, work, options))
+    return this.#turns.run(name, () => this.#run(name, work, options))
   }
 
   async partitions(kind: string, idleBefore = Number.POSITIVE_INFINITY): Promise<string[]> {
@@ -158,7 +159,8 @@ export class PostgresRecords implements Records {
   }
 
   alone<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return this.#database.alone(name, work)
+    // Of this replica only one waits for the lock, because each that waits takes a connection of the pool.
+    return this.#alone.run(name, () => this.#database.alone(name, work))
   }
 
   dump(scope: string): Promise<PartitionDump[]> {
@@ -202,7 +204,7 @@ export class PostgresRecords implements Records {
     this.#copies.clear()
   }
 
-  async #alone<T>(name: string, work: (tx: Transaction) => T, options: TransactionOptions): Promise<T> {
+  async #run<T>(name: string, work: (tx: Transaction) => T, options: TransactionOptions): Promise<T> {
     const partition = this.#copyOf(name)
     try {
       const { result, written, news } = await this.#database.transaction(async sql => {

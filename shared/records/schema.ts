@@ -13,10 +13,10 @@ const OLDEST_SERVER = 140_000
  * The version of the tables and functions below. A change of the schema needs a new name here, so that stores
  * with another schema are refused.
  */
-const VERSION = 'records-2'
+const VERSION = 'records-3'
 
 /** Names of the older versions that a store's table `migrations` may contain. */
-const OLDER = /^(base|clock|journal|sessions|safebot|instanode|records)-1$/
+const OLDER = /^((base|clock|journal|sessions|safebot|instanode|records)-1|records-2)$/
 
 /**
  * Creates the tables of a store if they do not exist, in one transaction. If several replicas start at the
@@ -149,12 +149,15 @@ const TABLES = `
   CREATE TABLE replicas (
     number     integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     instance   text,
-    started_at timestamptz NOT NULL DEFAULT now()
+    started_at timestamptz NOT NULL DEFAULT now(),
+    -- How far the replica has come. See progress.ts. NULL: the other replicas do not wait for it.
+    clock_step   bigint,
+    journal_step bigint
   );
 
   -- A replica lives as long as the connection that holds its lock.
   CREATE VIEW live_replicas AS
-    SELECT number, instance, started_at FROM replicas
+    SELECT * FROM replicas
     WHERE number::bigint::oid IN (
       SELECT objid FROM pg_locks
       WHERE locktype = 'advisory' AND objsubid = 2 AND granted

@@ -156,7 +156,7 @@ export class SharedJournal implements JournalShare {
   private constructor(options: SharedJournalOptions, hands: JournalSink) {
     this.#options = options
     this.#hands = hands
-    this.#progress = new Progress({ ...options, partition: 'store/journal/progress' })
+    this.#progress = new Progress(options.store, 'journal')
   }
 
   /** Joins a journal to the store's journal, and reads the latest entries. @throws StoreUnavailable */
