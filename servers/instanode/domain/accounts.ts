@@ -53,11 +53,11 @@ export class Accounts {
 
   /** Returns the account of a bearer with its current plan. Undefined if the bearer proves nothing. */
   async find(bearer: string): Promise<Account | undefined> {
-    const fixed = await this.#store.accountByToken(bearer)
+    const fixed = await this.#store.account(({ fixedToken }) => fixedToken === bearer)
     if (fixed !== undefined) return fixed
     const proof = this.#stillKnown(bearer) ?? (await this.#credentials.verify(bearer))
     if (proof === undefined) return undefined
-    const account = await this.#store.accountByUser(proof.userId)
+    const account = await this.#store.account(({ userId }) => userId === proof.userId)
     if (account !== undefined) this.#remember(bearer, account, proof)
     return account
   }

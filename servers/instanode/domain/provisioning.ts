@@ -123,8 +123,9 @@ export class Provisioning {
   async #overCap(subnet: string, type: ResourceType): Promise<Provisioned<TierLimits>> {
     const { store, clock, contract } = this.#options
     if (!contract.returnsExistingOverCap) throw rateLimited()
-    const made = await store.madeFrom(subnet, type)
-    const newest = made.find(resource => isLive(resource, clock.now()))
+    const newest = (await store.resources()).findLast(
+      made => made.subnet === subnet && made.type === type && isLive(made, clock.now()),
+    )
     if (newest === undefined) throw rateLimited()
     return {
       id: newest.id,

@@ -72,7 +72,8 @@ export class Reaper {
 
   /** Plans a round for the resources in the store. */
   async resume(): Promise<void> {
-    this.watch((await this.#options.store.nextDue()) ?? null)
+    const visits = await this.#options.store.visits()
+    this.watch(visits.reduce<number | null>((next, [, visit]) => Math.min(next ?? visit, visit), null))
   }
 
   /**
@@ -129,9 +130,10 @@ export class Reaper {
 
   async #reapDue(): Promise<void> {
     const { store, clock, log } = this.#options
-    const due = await store.due(clock.now())
+    const now = clock.now()
+    const due = (await store.visits()).filter(([, visit]) => visit <= now)
     await Promise.all(
-      due.map(token =>
+      due.map(([token]) =>
         this.reap(token)
           .catch(error => log.error('an expired resource could not be removed', error))
           .then(() => this.#measure(token)),

@@ -3,7 +3,7 @@ import { isUnsure } from '../../../shared/errors.js'
 import { EMPTY_SUMMARY, type PartitionDump, type Table } from '../../../shared/records/partition.js'
 import type { NewsListener, Records } from '../../../shared/records/records.js'
 import type { Transaction, TransactionOptions } from '../../../shared/records/transaction.js'
-import { type Account, type Delivery, nextVisit, type Resource, type ResourceType } from './model.js'
+import { type Account, type Delivery, nextVisit, type Resource } from './model.js'
 
 const SCOPE = 'instanode'
 
@@ -71,12 +71,14 @@ export class InstanodeStore {
     )
   }
 
-  accountByToken(fixedToken: string): Promise<Account | undefined> {
-    return this.#account(account => account.fixedToken === fixedToken)
-  }
-
-  accountByUser(userId: string): Promise<Account | undefined> {
-    return this.#account(account => account.userId === userId)
+  /** Returns the first account that `test` accepts. */
+  account(test: (account: Account) => boolean): Promise<Account | undefined> {
+    return this.#inService(tx => {
+      for (const { account } of tx.table<AccountRecord>('accounts').values()) {
+        if (test(account)) return account
+      }
+      return undefined
+    })
   }
 
   /**
@@ -134,12 +136,19 @@ export class InstanodeStore {
     return this.#inService(tx => resourcesOf(tx).get(token)?.resource)
   }
 
+  /** Finds a receiver, and the store's generation at that moment. See `pushDelivery`. */
+  receiver(token: string): Promise<{ receiver: Resource | undefined; generation: number }> {
+    return this.#inService(tx => {
+      const resource = resourcesOf(tx).get(token)?.resource
+      return { receiver: resource?.type === 'webhook' ? resource : undefined, generation: tx.generation }
+    })
+  }
+
   /**
    * Changes one resource.
    *
    * @param change receives the resource and returns the new one. Undefined or an error changes nothing. It
-   *   may be
-   *   called again.
+   *   may be called again.
    * @returns the changed resource, or undefined if nothing was changed
    */
   alter(
@@ -167,21 +176,16 @@ export class InstanodeStore {
     return owned.reverse().sort((one, other) => other.createdAt - one.createdAt)
   }
 
-  /** Returns the resources of a type and a subnet, the newest first. */
-  async madeFrom(subnet: string, type: ResourceType): Promise<Resource[]> {
-    const resources = await this.resources()
-    return resources.filter(made => made.subnet === subnet && made.type === type).toReversed()
-  }
-
-  /** The tokens of the resources that the reaper has to visit by `instant`. */
-  due(instant: number): Promise<string[]> {
-    return this.#inService(tx => visitsIn(tx).flatMap(([token, visit]) => (visit <= instant ? token : [])))
-  }
-
-  /** When the reaper has to visit a resource next. Undefined: it has none to visit. */
-  async nextDue(): Promise<number | undefined> {
-    const visits = await this.#inService(visitsIn)
-    return visits.reduce<number | undefined>((next, [, visit]) => Math.min(next ?? visit, visit), undefined)
+  /** Returns the tokens of the resources that the reaper has to visit, each with the instant. */
+  visits(): Promise<[token: string, instant: number][]> {
+    return this.#inService(tx => {
+      const visits: [string, number][] = []
+      for (const { resource } of resourcesOf(tx).values()) {
+        const visit = nextVisit(resource)
+        if (visit !== null) visits.push([resource.token, visit])
+      }
+      return visits
+    })
   }
 
   /**
@@ -274,15 +278,6 @@ export class InstanodeStore {
     return this.records.replace(SCOPE, partitions)
   }
 
-  #account(test: (account: Account) => boolean): Promise<Account | undefined> {
-    return this.#inService(tx => {
-      for (const { account } of tx.table<AccountRecord>('accounts').values()) {
-        if (test(account)) return account
-      }
-      return undefined
-    })
-  }
-
   #inService<T>(work: (tx: Transaction) => T, options?: TransactionOptions): Promise<T> {
     return this.records.transaction(SERVICE, work, options)
   }
@@ -326,16 +321,6 @@ export function withUrls(
 
 function resourcesOf(tx: Transaction): Table<ResourceRecord> {
   return tx.table<ResourceRecord>(RESOURCES)
-}
-
-/** Tokens of the resources that the reaper has to visit, each with the instant. */
-function visitsIn(tx: Transaction): [token: string, visit: number][] {
-  const visits: [string, number][] = []
-  for (const { resource } of resourcesOf(tx).values()) {
-    const visit = nextVisit(resource)
-    if (visit !== null) visits.push([resource.token, visit])
-  }
-  return visits
 }
 
 /** Has one record once the receiver accepts no more deliveries. */

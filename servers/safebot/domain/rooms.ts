@@ -206,10 +206,10 @@ function hasUnacknowledged(tx: RoomTransaction): boolean {
  */
 export class RoomPins {
   readonly #clock: Clock
-  readonly #store: Pick<SafebotStore, 'pin' | 'unpin'>
+  readonly #store: Pick<SafebotStore, 'transaction'>
   readonly #held = new Map<string, { count: number; since: number }>()
 
-  constructor(clock: Clock, store: Pick<SafebotStore, 'pin' | 'unpin'>) {
+  constructor(clock: Clock, store: Pick<SafebotStore, 'transaction'>) {
     this.#clock = clock
     this.#store = store
   }
@@ -221,7 +221,7 @@ export class RoomPins {
     else {
       const since = this.#clock.now()
       this.#held.set(roomId, { count: 1, since })
-      void this.#tell(() => this.#store.pin(roomId, since))
+      void this.#record(roomId, tx => tx.pin(since))
     }
     let pin = true
     return () => {
@@ -241,7 +241,7 @@ export class RoomPins {
     for (const [roomId, holding] of this.#held) holding.since = then.get(roomId) ?? now
     await this.recordAgain()
     for (const [roomId] of then) {
-      if (!this.#held.has(roomId)) await this.#tell(() => this.#store.unpin(roomId, now))
+      if (!this.#held.has(roomId)) await this.#record(roomId, tx => tx.unpin(now))
     }
   }
 
@@ -250,10 +250,7 @@ export class RoomPins {
    * this replica as ended.
    */
   async recordAgain(): Promise<void> {
-    const held = [...this.#held].map(([roomId, { since }]) =>
-      this.#tell(() => this.#store.pin(roomId, since)),
-    )
-    await Promise.all(held)
+    await Promise.all([...this.#held].map(([roomId, { since }]) => this.#record(roomId, tx => tx.pin(since))))
   }
 
   #release(roomId: string): void {
@@ -263,11 +260,11 @@ export class RoomPins {
     if (held.count > 0) return
     this.#held.delete(roomId)
     const now = this.#clock.now()
-    void this.#tell(() => this.#store.unpin(roomId, now))
+    void this.#record(roomId, tx => tx.unpin(now))
   }
 
   /** Ignores an error while the store is unavailable. The pin is recorded when the store returns. */
-  #tell(telling: () => Promise<void>): Promise<void> {
-    return telling().catch(() => undefined)
+  async #record(roomId: string, change: (tx: RoomTransaction) => void): Promise<void> {
+    await this.#store.transaction(roomId, change).catch(() => undefined)
   }
 }

@@ -69,7 +69,7 @@ it('a database whose row cannot be kept is dropped again: 503 internal_error', a
 
 it('a receiver that cannot be looked up is 503 lookup_failed, without a message', async () => {
   const { api, store } = await start()
-  store.find = down
+  store.receiver = down
   for (const method of ['POST', 'GET']) {
     const { status, json } = await api('/webhook/receive/00000000-0000-4000-8000-000000000000', method)
     expect([status, json]).toEqual([503, { error: 'lookup_failed', ok: false }])
