@@ -31,7 +31,7 @@ const MAX_CACHED = 5_000
 /** Maximum size of one record, in characters of JSON. */
 const MAX_RECORD_CHARS = 16 * 1024 * 1024
 
-/** Number of rows in one INSERT when a state is replaced. */
+/** Number of records in one statement when a state is replaced. */
 const PORTION = 500
 
 const TOPIC = { announced: 'announced', replaced: 'replaced' }
@@ -73,14 +73,6 @@ const DUMP_RECORDS = `
   FROM records WHERE starts_with(partition, $1 || '/') AND value IS NOT NULL GROUP BY partition`
 const CLEAR_RECORDS = "DELETE FROM records WHERE starts_with(partition, $1 || '/')"
 const CLEAR_PARTITIONS = "DELETE FROM partitions WHERE starts_with(name, $1 || '/')"
-const ADD_PARTITION = `
-  INSERT INTO partitions (name, kind, floor, news, open, entries, bytes, active_at)
-  SELECT $1, $2, version, version, s.open, s.entries, s.bytes, s."activeAt"
-  FROM nextval('versions') AS version, json_to_record($3) AS s(open boolean, entries bigint, bytes bigint, "activeAt" float8)`
-const ADD_RECORDS = `
-  INSERT INTO records (partition, collection, key, value, version)
-  SELECT $1, c, k, v::json, p.floor FROM unnest($2::text[], $3::text[], $4::text[]) AS u (c, k, v), partitions p
-  WHERE p.name = $1`
 const NEXT_GENERATION = 'UPDATE generation SET number = number + 1 RETURNING number'
 
 /**
@@ -195,7 +187,7 @@ export class PostgresRecords implements Records {
 
   onUnavailable(listener: (refusal: Refusal) => void): void {
     this.#database.notices.onAvailability(there => {
-      if (!there) listener(this.#database.unavailable())
+      if (!there) listener(new StoreUnavailable(this.#database.shown, false))
     })
   }
 
@@ -317,10 +309,11 @@ async function replaceAll(
   return generation
 }
 
+/** Writes a partition in portions, as an announcement that needs no notice. */
 function addPartition(tx: SqlTransaction, { name, summary, records }: PartitionDump): void {
-  tx.send(ADD_PARTITION, [name, kindOf(name), summary])
   for (let from = 0; from < records.length; from += PORTION) {
-    tx.send(ADD_RECORDS, [name, ...columnsOf(records.slice(from, from + PORTION))])
+    const columns = columnsOf(records.slice(from, from + PORTION))
+    tx.send(LEAVE, [name, kindOf(name), false, ...columns, summary, true, '', null, ''])
   }
 }
 

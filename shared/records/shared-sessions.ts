@@ -108,15 +108,14 @@ export class SharedSessions {
   /** Notifies `here` when other replicas end sessions. Returns a function that stops the notifications. */
   listen(here: SessionsHere): () => void {
     const { records } = this.#options
-    records.onGap(() => void this.#tried('could not be looked at', () => this.#lookAt(here)))
+    const endUnknown = async () => {
+      const known = here.known()
+      const open = new Set((await records.partitions(this.#kind)).map(idOf))
+      for (const id of known) if (!open.has(id)) here.ended(id)
+    }
+    // Other replicas may have ended sessions while notifications were lost.
+    records.onGap(() => void this.#tried('could not be looked at', endUnknown))
     return records.watchKind(this.#kind, id => here.ended(id))
-  }
-
-  /** Ends local sessions that other replicas have ended while notifications were lost. */
-  async #lookAt(here: SessionsHere): Promise<void> {
-    const known = here.known()
-    const open = new Set((await this.#options.records.partitions(this.#kind)).map(idOf))
-    for (const id of known) if (!open.has(id)) here.ended(id)
   }
 
   #in<T>(id: string, work: (tx: Transaction) => T): Promise<T> {

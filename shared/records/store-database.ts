@@ -39,8 +39,6 @@ const LEAVE_MS = 15_000
  */
 const ATTEMPTS = 3
 
-const LOCK_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' alone ' || $1, 0))"
-
 /**
  * A PostgreSQL database that several replicas share. Provides a pool of connections, transactions and
  * notifications. Its tables are in a schema of their own.
@@ -175,12 +173,18 @@ export class StoreDatabase {
       void tx.send(`SELECT set_config('lock_timeout', '${ALONE_MS}', true), set_config('statement_timeout', '0', true),
                            set_config('idle_in_transaction_session_timeout', '0', true)`)
       // The client waits longer than the server, because the server's error is more precise.
-      await tx.query(LOCK_ALONE, [name], ALONE_MS + 2_000)
+      const lock = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' alone ' || $1, 0))"
+      await tx.query(lock, [name], ALONE_MS + 2_000)
       // An error of `work` must not make the transaction run `work` again.
       return Promise.allSettled([work()])
     })
     const [outcome] = await locked.catch(error => {
-      throw error instanceof StoreUnavailable && tookTooLong(error.cause) ? busy(name, this.shown) : error
+      if (!(error instanceof StoreUnavailable && tookTooLong(error.cause))) throw error
+      throw new Refusal(
+        'store_busy',
+        `another replica of the store at ${this.shown} has been busy with its ${name} for ${ALONE_MS / 1000} seconds`,
+        'call again in a moment; if it hangs, stop it',
+      )
     })
     if (outcome.status === 'rejected') throw outcome.reason
     return outcome.value
@@ -191,11 +195,6 @@ export class StoreDatabase {
     return this.read<Replica & pg.QueryResultRow>(
       'SELECT number, instance, started_at AS "startedAt" FROM live_replicas ORDER BY number',
     )
-  }
-
-  /** Returns the error for requests that are waiting when the store becomes unreachable. */
-  unavailable(): StoreUnavailable {
-    return new StoreUnavailable(this.#address.shown, false)
   }
 
   /** Checks that the store answers. @throws StoreUnavailable */
@@ -217,7 +216,9 @@ export class StoreDatabase {
   }
 
   async #attempt<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-    const client = await this.#connect()
+    const client = await this.#pool.connect().catch(error => {
+      throw this.#inWords(error, false)
+    })
     let broken = false
     // The running query rejects with the same error. Without a listener, the event would end the process.
     const onError = () => {
@@ -240,14 +241,6 @@ export class StoreDatabase {
     }
   }
 
-  async #connect(): Promise<pg.PoolClient> {
-    try {
-      return await this.#pool.connect()
-    } catch (error) {
-      throw this.#inWords(error, false)
-    }
-  }
-
   #inWords(error: unknown, unsure: boolean): unknown {
     return isOutage(error) || tookTooLong(error)
       ? new StoreUnavailable(this.#address.shown, unsure, error)
@@ -261,12 +254,4 @@ export class StoreDatabase {
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: never) => unknown {
   if (oid === pg.types.builtins.INT8) return Number
   return pg.types.getTypeParser(oid, format)
-}
-
-function busy(name: string, shown: string): Refusal {
-  return new Refusal(
-    'store_busy',
-    `another replica of the store at ${shown} has been busy with its ${name} for ${ALONE_MS / 1000} seconds`,
-    'call again in a moment; if it hangs, stop it',
-  )
 }

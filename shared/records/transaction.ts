@@ -38,6 +38,13 @@ interface Announcement {
 
 /** Reads and changes one partition. It is valid only while its work runs. */
 export class Transaction {
+  /** Number of times that the whole state has been replaced. */
+  readonly generation: number
+  /**
+   * The time of the store's machine, in milliseconds since the epoch. It differs from the time of the
+   * instance's clock.
+   */
+  readonly storeTime: number
   readonly #partition: Partition
   readonly #facts: StoreFacts
   #over = false
@@ -46,6 +53,8 @@ export class Transaction {
   constructor(partition: Partition, facts: StoreFacts) {
     this.#partition = partition
     this.#facts = facts
+    this.generation = facts.generation
+    this.storeTime = facts.storeTime
   }
 
   /** Records by key. */
@@ -87,19 +96,6 @@ export class Transaction {
     return replicas
   }
 
-  /** Number of times that the whole state has been replaced. */
-  get generation(): number {
-    return this.#facts.generation
-  }
-
-  /**
-   * The time of the store's machine, in milliseconds since the epoch. It differs from the time of the
-   * instance's clock.
-   */
-  get storeTime(): number {
-    return this.#facts.storeTime
-  }
-
   /**
    * Notifies the watchers of the partition on every replica after the commit.
    *
@@ -122,7 +118,7 @@ export class Transaction {
    */
   run<T>(work: (tx: Transaction) => T, { generation }: TransactionOptions): T {
     try {
-      if (generation !== undefined && generation !== this.#facts.generation) throw wasReset()
+      if (generation !== undefined && generation !== this.generation) throw wasReset()
       const result = work(this)
       if (result instanceof Promise) {
         result.catch(() => undefined)
