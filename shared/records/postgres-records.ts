@@ -63,7 +63,7 @@ const LEAVE = 'SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS ver
 const PARTITIONS = 'SELECT name FROM partitions WHERE kind = $1 AND open AND active_at < $2 ORDER BY name'
 const TOTALS = 'SELECT totals_of($1) AS totals'
 const NEWS = 'SELECT name, news FROM partitions WHERE name = ANY($1::text[])'
-const GENERATION = 'SELECT number FROM generation'
+const GENERATION = 'SELECT number FROM generation WHERE replica <> $1'
 
 const LOCK_ALL = `SELECT pg_advisory_xact_lock(${ALL_LOCK})`
 const DUMP_PARTITIONS =
@@ -73,7 +73,7 @@ const DUMP_RECORDS = `
   FROM records WHERE starts_with(partition, $1 || '/') AND value IS NOT NULL GROUP BY partition`
 const CLEAR_RECORDS = "DELETE FROM records WHERE starts_with(partition, $1 || '/')"
 const CLEAR_PARTITIONS = "DELETE FROM partitions WHERE starts_with(name, $1 || '/')"
-const NEXT_GENERATION = 'UPDATE generation SET number = number + 1 RETURNING number'
+const NEXT_GENERATION = 'UPDATE generation SET number = number + 1, replica = $1 RETURNING number'
 
 /**
  * Records that replicas share through PostgreSQL.
@@ -92,19 +92,17 @@ export class PostgresRecords implements Records {
   readonly #alone = new OneAtATime()
   readonly #watches: Watches
   readonly #onReplaced = new Set<() => void>()
+  /** The latest generation that this replica knows. */
   #generation = 0
-  /**
-   * Number of generations that this replica is starting. Until they have ended, it ignores new generation
-   * numbers, because they may be its own.
-   */
-  #replacing = 0
 
   private constructor(database: StoreDatabase) {
     this.#database = database
     const { machine, notices } = database
     this.#watches = new Watches({ machine, latest: names => this.#latest(names) })
     notices.on(TOPIC.announced, (payload, own) => this.#heard(payload, own))
-    notices.on(TOPIC.replaced, (payload, own) => this.#knows(Number(payload), own))
+    notices.on(TOPIC.replaced, (payload, own) => {
+      if (!own) this.#replaced(Number(payload))
+    })
     // If the poll fails because the store is unreachable again, another gap follows.
     notices.onGap(() => void this.#watches.poll().catch(() => undefined))
   }
@@ -112,7 +110,7 @@ export class PostgresRecords implements Records {
   /** Opens the records of a store. @param database the caller closes it @throws StoreUnavailable */
   static async open(database: StoreDatabase): Promise<PostgresRecords> {
     const records = new PostgresRecords(database)
-    await records.#readGeneration()
+    records.#generation = await records.#readGeneration()
     return records
   }
 
@@ -168,13 +166,17 @@ export class PostgresRecords implements Records {
   }
 
   async replace(scope: string, partitions: readonly PartitionDump[]): Promise<void> {
-    this.#replacing++
-    try {
-      const generation = await this.#database.transaction(tx => replaceAll(tx, scope, partitions))
-      this.#generation = Math.max(this.#generation, generation)
-    } finally {
-      this.#replacing--
-    }
+    const generation = await this.#database.transaction(async tx => {
+      tx.send(LOCK_ALL)
+      tx.send(CLEAR_RECORDS, [scope])
+      tx.send(CLEAR_PARTITIONS, [scope])
+      for (const partition of partitions) addPartition(tx, partition)
+      const [row] = await tx.query<{ number: number }>(NEXT_GENERATION, [this.replica])
+      tx.notify(TOPIC.replaced, String(row?.number))
+      return row?.number ?? 0
+    })
+    // A notice of an earlier generation may still arrive.
+    this.#generation = Math.max(this.#generation, generation)
   }
 
   onReplaced(listener: () => void): void {
@@ -233,7 +235,6 @@ export class PostgresRecords implements Records {
     partition.adopt(row.changed ?? [], row.summary ?? EMPTY_SUMMARY)
     partition.version = Math.max(partition.version, row.version ?? 0)
     this.#watches.read(name, row.news ?? 0)
-    this.#knows(row.generation, false)
     return new Transaction(partition, {
       totals: row.totals ?? undefined,
       replicas: row.live ?? undefined,
@@ -270,14 +271,15 @@ export class PostgresRecords implements Records {
   }
 
   async #latest(names: readonly string[]): Promise<Map<string, number>> {
-    await this.#readGeneration()
+    this.#replaced(await this.#readGeneration())
     const rows = await this.#database.read<{ name: string; news: number }>(NEWS, [[...names]])
     return new Map(rows.map(({ name, news }) => [name, news]))
   }
 
-  async #readGeneration(): Promise<void> {
-    const [row] = await this.#database.read<{ number: number }>(GENERATION)
-    this.#knows(row?.number ?? 0, false)
+  /** Reads the number of the present generation, or 0 if this replica has started it. */
+  async #readGeneration(): Promise<number> {
+    const [row] = await this.#database.read<{ number: number }>(GENERATION, [this.replica])
+    return row?.number ?? 0
   }
 
   #heard(payload: string, own: boolean): void {
@@ -285,28 +287,12 @@ export class PostgresRecords implements Records {
     this.#watches.heard(name, version, own, detail)
   }
 
-  /** Notes the generation of the store's state. Calls the listeners if another replica has started it. */
-  #knows(generation: number, own: boolean): void {
-    if (generation <= this.#generation || own || this.#replacing > 0) return
+  /** Calls the listeners, unless they know the generation that another replica has started. */
+  #replaced(generation: number): void {
+    if (generation <= this.#generation) return
     this.#generation = generation
     for (const listener of this.#onReplaced) listener()
   }
-}
-
-/** Replaces all partitions of a scope. @returns the number of the new generation */
-async function replaceAll(
-  tx: SqlTransaction,
-  scope: string,
-  partitions: readonly PartitionDump[],
-): Promise<number> {
-  tx.send(LOCK_ALL)
-  tx.send(CLEAR_RECORDS, [scope])
-  tx.send(CLEAR_PARTITIONS, [scope])
-  for (const partition of partitions) addPartition(tx, partition)
-  const [row] = await tx.query<{ number: number }>(NEXT_GENERATION)
-  const generation = row?.number ?? 0
-  tx.notify(TOPIC.replaced, String(generation))
-  return generation
 }
 
 /** Writes a partition in portions, as an announcement that needs no notice. */

@@ -165,9 +165,9 @@ const TABLES = `
         AND classid = (hashtext(current_schema())::bigint & 4294967295)::oid
     );
 
-  -- One row: how often the state of the store has been replaced as a whole.
-  CREATE TABLE generation (number bigint NOT NULL);
-  INSERT INTO generation VALUES (0);
+  -- One row: how often the state of the store has been replaced as a whole, and by which replica the last time.
+  CREATE TABLE generation (number bigint NOT NULL, replica integer NOT NULL);
+  INSERT INTO generation VALUES (0, 0);
 
   CREATE SEQUENCE versions;
 
