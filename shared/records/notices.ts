@@ -88,9 +88,9 @@ export class Notices {
     this.#events.on('availability', listener)
   }
 
-  /** Returns the parameters of the NOTIFY statement that sends a notice. */
-  noticeOf(topic: string, payload: string): string[] {
-    return [channelOf(this.#options.address), `${this.#options.replica} ${topic} ${payload}`]
+  /** Returns the text of a notice, for `pg_notify` on the channel of the store. */
+  noticeOf(topic: string, payload: string): string {
+    return `${this.#options.replica} ${topic} ${payload}`
   }
 
   async close(): Promise<void> {
@@ -110,7 +110,7 @@ export class Notices {
     client.on('notification', ({ payload = '' }) => this.#take(payload))
     try {
       await client.connect()
-      await client.query(`LISTEN ${channelOf(address)}`)
+      await client.query(`LISTEN understudy_${address.schema}`)
       // The server may not have noticed that this replica's earlier connection broke. That connection may
       // still hold the lock.
       await client.query(TAKE_OVER, [replica])
@@ -179,10 +179,6 @@ async function disconnect(client: pg.Client, machine: Clock): Promise<void> {
   const wakeup = machine.wakeAt(machine.now() + LEAVE_MS, () => void client.connection.stream.destroy())
   await client.end().catch(() => undefined)
   wakeup.cancel()
-}
-
-function channelOf({ schema }: StoreAddress): string {
-  return `understudy_${schema}`
 }
 
 const TAKE_OVER = `

@@ -59,7 +59,7 @@ interface EnterRow extends Record<string, unknown> {
 }
 
 const ENTER = 'SELECT * FROM enter($1, $2, $3, $4, $5)'
-const LEAVE = 'SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS version'
+const LEAVE = 'SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS version'
 const PARTITIONS = 'SELECT name FROM partitions WHERE kind = $1 AND open AND active_at < $2 ORDER BY name'
 const TOTALS = 'SELECT totals_of($1) AS totals'
 const NEWS = 'SELECT name, news FROM partitions WHERE name = ANY($1::text[])'
@@ -99,7 +99,10 @@ export class PostgresRecords implements Records {
     this.#database = database
     const { machine, notices } = database
     this.#watches = new Watches({ machine, latest: names => this.#latest(names) })
-    notices.on(TOPIC.announced, (payload, own) => this.#heard(payload, own))
+    notices.on(TOPIC.announced, (payload, own) => {
+      const { name, version, detail } = announcementOf(payload)
+      this.#watches.heard(name, version, own, detail)
+    })
     notices.on(TOPIC.replaced, (payload, own) => {
       if (!own) this.#replaced(Number(payload))
     })
@@ -254,8 +257,8 @@ export class PostgresRecords implements Records {
       return undefined
     }
     const { name, kind, empty, summary } = partition
-    const [channel, notice] = this.#database.notices.noticeOf(TOPIC.announced, '')
-    const announcement = [news !== undefined, channel, news?.elsewhere ? notice : null, news?.detail ?? '']
+    const notice = news?.elsewhere ? this.#database.notices.noticeOf(TOPIC.announced, '') : null
+    const announcement = [news !== undefined, notice, news?.detail ?? '']
     return sql.send(LEAVE, [name, kind, empty, ...columnsOf(partition.changes()), summary, ...announcement])
   }
 
@@ -282,11 +285,6 @@ export class PostgresRecords implements Records {
     return row?.number ?? 0
   }
 
-  #heard(payload: string, own: boolean): void {
-    const { name, version, detail } = announcementOf(payload)
-    this.#watches.heard(name, version, own, detail)
-  }
-
   /** Calls the listeners, unless they know the generation that another replica has started. */
   #replaced(generation: number): void {
     if (generation <= this.#generation) return
@@ -299,7 +297,7 @@ export class PostgresRecords implements Records {
 function addPartition(tx: SqlTransaction, { name, summary, records }: PartitionDump): void {
   for (let from = 0; from < records.length; from += PORTION) {
     const columns = columnsOf(records.slice(from, from + PORTION))
-    tx.send(LEAVE, [name, kindOf(name), false, ...columns, summary, true, '', null, ''])
+    tx.send(LEAVE, [name, kindOf(name), false, ...columns, summary, true, null, ''])
   }
 }
 

@@ -194,6 +194,11 @@ const TABLES = `
   ) WITH (fillfactor = 50);
   CREATE INDEX ON records (partition, version);
 
+  -- Sends a notice to all replicas. See notices.ts.
+  CREATE FUNCTION tell(notice text) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_notify('understudy_' || current_schema(), notice)
+  $$;
+
   CREATE FUNCTION summary_of(p partitions) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('open', p.open, 'entries', p.entries, 'bytes', p.bytes, 'activeAt', p.active_at)
   $$;
@@ -237,13 +242,13 @@ const TABLES = `
 
   CREATE FUNCTION leave(
     named text, of_kind text, emptied boolean, collections text[], keys text[], vals text[], summary json,
-    announced boolean, channel text, notice text, detail text
+    announced boolean, notice text, detail text
   ) RETURNS bigint LANGUAGE plpgsql AS $$
   #variable_conflict use_column
   DECLARE made bigint := nextval('versions');
   DECLARE oldest bigint;
   BEGIN
-    IF notice IS NOT NULL THEN PERFORM pg_notify(channel, notice || made || ' ' || named || ' ' || detail); END IF;
+    IF notice IS NOT NULL THEN PERFORM tell(notice || made || ' ' || named || ' ' || detail); END IF;
     IF emptied THEN
       -- One of the same name begins with a later floor.
       DELETE FROM records WHERE partition = named;

@@ -12,13 +12,6 @@ export interface SessionsHere {
   ended(id: string): void
 }
 
-/**
- * Creates the shared sessions of a server.
- *
- * @param idleMs milliseconds after which an unused session expires
- */
-export type ShareSessions = (endpoint: string, idleMs: number) => SharedSessions
-
 /** The allowed form of a session id. An id of another form is not looked up. */
 const SESSION_ID = /^[!-~]{1,200}$/
 

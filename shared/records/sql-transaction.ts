@@ -10,15 +10,15 @@ import type pg from 'pg'
  */
 export class SqlTransaction {
   readonly #client: pg.ClientBase
-  readonly #noticeOf: (topic: string, payload: string) => string[]
+  readonly #noticeOf: (topic: string, payload: string) => string
   readonly #sent: Promise<unknown>[] = []
   /** Whether the transaction wrote nothing, so that `commit` does not have to wait for the server. */
   readOnly = false
   /** The first error. The server rejects every later statement, with errors that say less. */
   #failure: unknown
 
-  /** Begins a transaction. @param noticeOf returns the channel and the text of a notice */
-  constructor(client: pg.ClientBase, noticeOf: (topic: string, payload: string) => string[]) {
+  /** Begins a transaction. @param noticeOf returns the text of a notice */
+  constructor(client: pg.ClientBase, noticeOf: (topic: string, payload: string) => string) {
     this.#client = client
     this.#noticeOf = noticeOf
     void this.send('BEGIN')
@@ -61,7 +61,7 @@ export class SqlTransaction {
 
   /** Sends a notice to all replicas when the transaction is committed. See `Notices`. */
   notify(topic: string, payload: string): void {
-    void this.send('SELECT pg_notify($1, $2)', this.#noticeOf(topic, payload))
+    void this.send('SELECT tell($1)', [this.#noticeOf(topic, payload)])
   }
 
   /** Commits the transaction, unless a sent statement has failed. @throws the error of that statement */

@@ -21,20 +21,10 @@ const MAX_DELIVERY_BYTES = 256 * 1024 * 1024
 /** Characters of a subnet in its key. A proxy may send any text instead of an address. */
 const MARK_CHARS = 64
 
-interface AccountRecord {
-  readonly account: Account
-  readonly position: number
-}
-
 interface ResourceRecord {
   readonly resource: Resource
   /** Tells which of two resources of one instant was made later. */
   readonly position: number
-}
-
-interface ProvisionsRecord {
-  readonly day: string
-  readonly count: number
 }
 
 interface DeliveryRecord extends Omit<Delivery, 'body'> {
@@ -57,28 +47,20 @@ export class InstanodeStore {
   /** Stores an account. Replaces one with the same id. */
   saveAccount(account: Account): Promise<void> {
     return this.#inService(tx => {
-      const accounts = tx.table<AccountRecord>('accounts')
-      const position = accounts.get(account.id)?.position ?? accounts.size
-      accounts.set(account.id, { account, position })
+      const accounts = accountsOf(tx)
+      const known = [...accounts.entries()].find(([, { id }]) => id === account.id)
+      accounts.set(known?.[0] ?? accounts.size + 1, account)
     })
   }
 
+  /** Returns all accounts in the order in which they were added. */
   accounts(): Promise<Account[]> {
-    return this.#inService(tx =>
-      [...tx.table<AccountRecord>('accounts').values()]
-        .toSorted((one, other) => one.position - other.position)
-        .map(({ account }) => account),
-    )
+    return this.#inService(tx => accountsOf(tx).values())
   }
 
   /** Returns the first account that `test` accepts. */
   account(test: (account: Account) => boolean): Promise<Account | undefined> {
-    return this.#inService(tx => {
-      for (const { account } of tx.table<AccountRecord>('accounts').values()) {
-        if (test(account)) return account
-      }
-      return undefined
-    })
+    return this.#inService(tx => accountsOf(tx).find(0, test))
   }
 
   /**
@@ -89,15 +71,15 @@ export class InstanodeStore {
    */
   countProvision(subnet: string, day: string, cap: number): Promise<boolean> {
     return this.#inService(tx => {
-      const provisions = tx.table<ProvisionsRecord>('provisions')
+      const provisions = tx.table<number>('provisions')
       const key = `${day} ${markOf(subnet)}`
-      const count = provisions.get(key)?.count ?? 0
+      const count = provisions.get(key) ?? 0
       if (count >= cap) return false
       if (count === 0) {
-        for (const [old, { day: of }] of [...provisions.entries()])
-          if (of < dayBefore(day)) provisions.delete(old)
+        const yesterday = dayBefore(day)
+        for (const old of [...provisions.keys()]) if (old < yesterday) provisions.delete(old)
       }
-      provisions.set(key, { day, count: count + 1 })
+      provisions.set(key, count + 1)
       return true
     })
   }
@@ -317,6 +299,10 @@ export function withUrls(
       return [collection, key, { resource: { ...resource, url }, position }]
     }),
   }))
+}
+
+function accountsOf(tx: Transaction) {
+  return tx.list<Account>('accounts')
 }
 
 function resourcesOf(tx: Transaction): Table<ResourceRecord> {
