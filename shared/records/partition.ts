@@ -90,7 +90,7 @@ abstract class Collection<Key extends string | number, Value> {
 
   /** Sets a record. @throws Refusal `bad_record` for a key that cannot be stored */
   set(key: Key, value: Value): void {
-    checkName(String(key))
+    if (typeof key === 'string') checkName(key)
     this.#changes.push({ collection: this, key: String(key), before: this.get(key) })
     this.write(key, value)
   }
