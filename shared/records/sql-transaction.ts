@@ -80,7 +80,12 @@ export class SqlTransaction {
   }
 }
 
+/** Names of prepared statements by text. There are as many as this project has statements. */
+const names = new Map<string, string>()
+
 /** Returns the name of a prepared statement: a hash, because PostgreSQL cuts names at 63 bytes. */
 function nameOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64url')
+  const name = names.get(text) ?? createHash('sha256').update(text).digest('base64url')
+  names.set(text, name)
+  return name
 }
