@@ -1,6 +1,6 @@
 import type { ContractName } from '../../shared/contract.js'
 import { Refusal } from '../../shared/errors.js'
-import { checkStore } from '../../shared/records/store-url.js'
+import { readStore } from '../../shared/records/store-url.js'
 import { defined } from '../../shared/util/defined.js'
 import type { Log } from '../../shared/util/log.js'
 import type { World } from '../../shared/world/world.js'
@@ -24,7 +24,8 @@ export function instanceOptions(
   if (journalSync && journalFile === undefined) {
     throw new UsageError('--journal-sync has no journal file', 'add --journal FILE')
   }
-  checkStore(store)
+  // Refuses a bad URL before anything is opened.
+  readStore(store)
   return {
     store,
     contract: options.contract,

@@ -196,9 +196,11 @@ export class Clock {
     return this.#inTurn(() => work(async snapshot => void this.#show(snapshot)))
   }
 
-  /** Sets the driver of a shared clock. Call it before the clock is changed. */
-  drive(by: (hands: ClockControls) => ClockDriver): void {
-    this.#driver = by({ inTurn: move => this.#inTurn(move), go: (to, walk) => this.#follow(to, walk) })
+  /** Sets the driver of a shared clock, and returns it. Call it before the clock is changed. */
+  drive<Driver extends ClockDriver>(by: (controls: ClockControls) => Driver): Driver {
+    const driver = by({ inTurn: move => this.#inTurn(move), go: (to, walk) => this.#follow(to, walk) })
+    this.#driver = driver
+    return driver
   }
 
   /** Drops every pending wake-up and stops ticking. */

@@ -1,3 +1,4 @@
+import { machineNow } from '../clock/clock.js'
 import { OneAtATime } from '../util/locks.js'
 import { EMPTY_SUMMARY, NO_TOTALS, Partition, type PartitionDump, type Totals } from './partition.js'
 import type { NewsListener, Records } from './records.js'
@@ -27,11 +28,11 @@ export class MemoryRecords implements Records {
       totals: options.totals === true ? this.#totalsOf(partition.kind) : undefined,
       replicas: ALONE,
       generation: this.#generation,
-      storeTime: undefined,
+      storeTime: machineNow(),
     })
     const result = tx.run(work, options)
     if (partition.finish()) this.#keep(partition)
-    if (tx.announced !== undefined) this.#tell(name, tx.announced)
+    if (tx.announcement !== undefined) this.#tell(name, tx.announcement.detail)
     return result
   }
 

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import pg from 'pg'
 import type { Clock, Wakeup } from '../clock/clock.js'
 import type { StoreAddress } from './store-url.js'
@@ -17,6 +18,12 @@ const LEAVE_MS = 1_000
 /** Receives the payload of a notice. `own` is true if this replica sent the notice. */
 export type NoticeListener = (payload: string, own: boolean) => void
 
+interface NoticeEvents {
+  notice: [topic: string, payload: string, own: boolean]
+  gap: []
+  availability: [available: boolean]
+}
+
 export interface NoticesOptions {
   address: StoreAddress
   machine: Clock
@@ -34,12 +41,9 @@ export interface NoticesOptions {
  */
 export class Notices {
   readonly #options: NoticesOptions
-  readonly #listeners = new Map<string, Set<NoticeListener>>()
-  readonly #onGap = new Set<() => void>()
-  readonly #onChange = new Set<(available: boolean) => void>()
+  readonly #events = new EventEmitter<NoticeEvents>().setMaxListeners(0)
+  /** The client that is connected or connecting. */
   #client: pg.Client | undefined
-  /** The client that is connecting. */
-  #coming: pg.Client | undefined
   #available = false
   #attempts = 0
   #wakeup: Wakeup | undefined
@@ -63,91 +67,76 @@ export class Notices {
 
   /** Calls `listener` for every notice of a topic, until the returned function is called. */
   on(topic: string, listener: NoticeListener): () => void {
-    const listeners = this.#listeners.get(topic) ?? new Set()
-    this.#listeners.set(topic, listeners)
-    listeners.add(listener)
-    return () => listeners.delete(listener)
+    const heard = (about: string, payload: string, own: boolean) => {
+      if (about === topic) listener(payload, own)
+    }
+    this.#events.on('notice', heard)
+    return () => this.#events.off('notice', heard)
   }
 
   /**
-   * Calls `listener` after a reconnect, because notices may have been lost. Returns a function that removes
-   * the listener.
+   * Calls `listener` after a reconnect, because notices may have been lost, until the returned function is
+   * called.
    */
   onGap(listener: () => void): () => void {
-    this.#onGap.add(listener)
-    return () => this.#onGap.delete(listener)
+    this.#events.on('gap', listener)
+    return () => this.#events.off('gap', listener)
   }
 
-  /**
-   * Calls `listener` when the store becomes unreachable or reachable. Returns a function that removes the
-   * listener.
-   */
-  onAvailability(listener: (available: boolean) => void): () => void {
-    this.#onChange.add(listener)
-    return () => this.#onChange.delete(listener)
+  /** Calls `listener` when the store becomes unreachable or reachable. */
+  onAvailability(listener: (available: boolean) => void): void {
+    this.#events.on('availability', listener)
   }
 
-  /** Returns the parameters of the NOTIFY statement that sends a notice. */
-  noticeOf(topic: string, payload: string): string[] {
-    return [channelOf(this.#options.address), `${this.#options.replica} ${topic} ${payload}`]
+  /** Returns the text of a notice, for `pg_notify` on the channel of the store. */
+  noticeOf(topic: string, payload: string): string {
+    return `${this.#options.replica} ${topic} ${payload}`
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#wakeup?.cancel()
-    const clients = [this.#client, this.#coming]
-    this.#client = undefined
-    for (const client of clients) if (client !== undefined) await disconnect(client, this.#options.machine)
+    if (this.#client !== undefined) await disconnect(this.#client, this.#options.machine)
   }
 
   async #connect(): Promise<void> {
-    const { address, replica } = this.#options
+    const { address, replica, machine } = this.#options
     const client = new pg.Client({ ...address.config, query_timeout: HEARTBEAT_MS })
-    this.#coming = client
-    let gone = false
-    const onGone = () => {
-      if (gone) return
-      gone = true
-      if (this.#client === client) this.#lost()
-    }
-    client.on('error', onGone)
-    client.on('end', onGone)
+    this.#client = client
+    const gone = new Promise<void>(resolve => {
+      client.on('error', () => resolve())
+      client.on('end', () => resolve())
+    })
     client.on('notification', ({ payload = '' }) => this.#take(payload))
     try {
       await client.connect()
-      await client.query(`LISTEN ${channelOf(address)}`)
+      await client.query(`LISTEN understudy_${address.schema}`)
       // The server may not have noticed that this replica's earlier connection broke. That connection may
       // still hold the lock.
       await client.query(TAKE_OVER, [replica])
       await client.query('SELECT pg_advisory_lock(hashtext(current_schema()), $1)', [replica])
-      // The server may have answered and closed the connection in one packet.
-      if (gone && !this.#closed) throw new Error('Connection terminated')
     } catch (error) {
-      await disconnect(client, this.#options.machine)
+      await disconnect(client, machine)
       throw error
-    } finally {
-      this.#coming = undefined
     }
     // `close` has already ended this client.
     if (this.#closed) return
-    this.#client = client
     this.#attempts = 0
     this.#become(true)
     this.#beatLater(client)
+    void gone.then(() => this.#lost(client))
   }
 
   #take(payload: string): void {
     const [, replica = '', topic = '', told = ''] = /^(\d+) (\S+) (.*)$/s.exec(payload) ?? []
-    for (const listener of this.#listeners.get(topic) ?? []) {
-      listener(told, Number(replica) === this.#options.replica)
-    }
+    this.#events.emit('notice', topic, told, Number(replica) === this.#options.replica)
   }
 
-  #lost(): void {
-    const client = this.#client
+  #lost(client: pg.Client): void {
+    if (this.#client !== client) return
     this.#client = undefined
     // Does not wait for the end of the connection, because a half-open connection never answers.
-    if (client !== undefined) void disconnect(client, this.#options.machine)
+    void disconnect(client, this.#options.machine)
     this.#wakeup?.cancel()
     if (!this.#closed) void this.#comeBack()
   }
@@ -163,14 +152,13 @@ export class Notices {
       this.#wakeup = machine.wakeAt(machine.now() + wait, () => void this.#comeBack())
       return
     }
-    if (this.#client === undefined) return
-    for (const listener of this.#onGap) listener()
+    if (!this.#closed) this.#events.emit('gap')
   }
 
   #become(available: boolean): void {
     if (this.#available === available) return
     this.#available = available
-    for (const listener of this.#onChange) listener(available)
+    this.#events.emit('availability', available)
   }
 
   #beatLater(client: pg.Client): void {
@@ -180,9 +168,7 @@ export class Notices {
         () => {
           if (this.#client === client) this.#beatLater(client)
         },
-        () => {
-          if (this.#client === client) this.#lost()
-        },
+        () => this.#lost(client),
       )
     })
   }
@@ -193,10 +179,6 @@ async function disconnect(client: pg.Client, machine: Clock): Promise<void> {
   const wakeup = machine.wakeAt(machine.now() + LEAVE_MS, () => void client.connection.stream.destroy())
   await client.end().catch(() => undefined)
   wakeup.cancel()
-}
-
-function channelOf({ schema }: StoreAddress): string {
-  return `understudy_${schema}`
 }
 
 const TAKE_OVER = `

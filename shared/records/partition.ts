@@ -67,26 +67,14 @@ export function badRecord(what: string, remedy: string): Refusal {
 
 /** A change of one record that has not been committed. */
 interface Change {
-  readonly collection: Collection
+  readonly collection: AnyCollection
   readonly key: string
   /** The value before the change. Undefined: the record did not exist. */
   readonly before: unknown
 }
 
-/** The methods of a table or a list that its partition calls. */
-interface Collection {
-  readonly name: string
-  readonly size: number
-  /** Returns the value of a record, or undefined if the record does not exist. */
-  at(key: string): unknown
-  /** Sets a record without noting the change. Deletes the record if `value` is undefined. */
-  put(key: string, value: unknown): void
-  records(): Iterable<RecordDump>
-}
-
-/** Records by key. Iterates in the order in which the keys were added. The order can differ between replicas. */
-export class Table<Value> implements Collection {
-  readonly #values = new Map<string, Value>()
+/** The common part of {@link Table} and {@link List}: notes each change, so that the partition can undo it. */
+abstract class Collection<Key extends string | number, Value> {
   readonly #changes: Change[]
 
   constructor(
@@ -95,6 +83,56 @@ export class Table<Value> implements Collection {
   ) {
     this.#changes = changes
   }
+
+  abstract get size(): number
+  abstract get(key: Key): Value | undefined
+  abstract entries(): Iterable<[Key, Value]>
+
+  /** Sets a record. @throws Refusal `bad_record` for a key that cannot be stored */
+  set(key: Key, value: Value): void {
+    if (typeof key === 'string') checkName(key)
+    this.#changes.push({ collection: this, key: String(key), before: this.get(key) })
+    this.write(key, value)
+  }
+
+  /** Deletes a record. @returns whether the record existed */
+  delete(key: Key): boolean {
+    const before = this.get(key)
+    if (before === undefined) return false
+    this.#changes.push({ collection: this, key: String(key), before })
+    this.write(key, undefined)
+    return true
+  }
+
+  clear(): void {
+    for (const [key] of [...this.entries()]) this.delete(key)
+  }
+
+  /** For the partition: returns the value of a stored key, or undefined if the record does not exist. */
+  at(key: string): unknown {
+    return this.get(this.parseKey(key))
+  }
+
+  /** For the partition: sets a record without noting the change. Deletes it if `value` is undefined. */
+  put(key: string, value: unknown): void {
+    // Without a check: `prepareSchema` refuses a store of another version, whose values may differ.
+    this.write(this.parseKey(key), value as Value | undefined)
+  }
+
+  *records(): Iterable<RecordDump> {
+    for (const [key, value] of this.entries()) yield [this.name, String(key), value]
+  }
+
+  protected abstract parseKey(text: string): Key
+  /** Sets a record, or deletes it if `value` is undefined. */
+  protected abstract write(key: Key, value: Value | undefined): void
+}
+
+type AnyCollection = Collection<string | number, unknown>
+
+/** Records by key. Iterates in the order in which the keys were added. The order can differ between replicas. */
+export class Table<Value> extends Collection<string, Value> {
+  readonly #values = new Map<string, Value>()
 
   get size(): number {
     return this.#values.size
@@ -106,25 +144,6 @@ export class Table<Value> implements Collection {
 
   has(key: string): boolean {
     return this.#values.has(key)
-  }
-
-  /** Sets a record. @throws Refusal `bad_record` for a key that cannot be stored */
-  set(key: string, value: Value): void {
-    checkName(key)
-    this.#changes.push({ collection: this, key, before: this.#values.get(key) })
-    this.#values.set(key, value)
-  }
-
-  /** Deletes a record. @returns whether the record existed */
-  delete(key: string): boolean {
-    const before = this.#values.get(key)
-    if (before === undefined) return false
-    this.#changes.push({ collection: this, key, before })
-    return this.#values.delete(key)
-  }
-
-  clear(): void {
-    for (const key of [...this.#values.keys()]) this.delete(key)
   }
 
   keys(): IterableIterator<string> {
@@ -139,135 +158,87 @@ export class Table<Value> implements Collection {
     return this.#values.entries()
   }
 
-  at(key: string): unknown {
-    return this.#values.get(key)
+  protected parseKey(text: string): string {
+    return text
   }
 
-  put(key: string, value: unknown): void {
+  protected write(key: string, value: Value | undefined): void {
     if (value === undefined) this.#values.delete(key)
-    else this.#values.set(key, asValue<Value>(value))
-  }
-
-  *records(): Iterable<RecordDump> {
-    for (const [key, value] of this.#values) yield [this.name, key, value]
+    else this.#values.set(key, value)
   }
 }
 
 /** Records in the order of their numbers. There may be gaps between the numbers. */
-export class List<Value> implements Collection {
-  readonly #numbers: number[] = []
-  readonly #values: Value[] = []
-  readonly #changes: Change[]
-
-  constructor(
-    readonly name: string,
-    changes: Change[],
-  ) {
-    this.#changes = changes
-  }
+export class List<Value> extends Collection<number, Value> {
+  /** In ascending order, each with its value. */
+  readonly #entries: [number, Value][] = []
 
   get size(): number {
-    return this.#values.length
+    return this.#entries.length
   }
 
   get first(): Value | undefined {
-    return this.#values[0]
+    return this.#entries[0]?.[1]
   }
 
   get firstNumber(): number | undefined {
-    return this.#numbers[0]
+    return this.#entries[0]?.[0]
   }
 
   get lastNumber(): number | undefined {
-    return this.#numbers.at(-1)
+    return this.#entries.at(-1)?.[0]
   }
 
   get(number: number): Value | undefined {
-    const place = this.#placeAfter(number - 1)
-    return this.#numbers[place] === number ? this.#values[place] : undefined
-  }
-
-  set(number: number, value: Value): void {
-    this.#changes.push({ collection: this, key: String(number), before: this.get(number) })
-    this.#put(number, value)
-  }
-
-  /** Deletes a record. @returns whether the record existed */
-  delete(number: number): boolean {
-    const before = this.get(number)
-    if (before === undefined) return false
-    this.#changes.push({ collection: this, key: String(number), before })
-    this.#put(number, undefined)
-    return true
-  }
-
-  clear(): void {
-    for (const number of [...this.#numbers]) this.delete(number)
+    const entry = this.#entries[this.#placeAfter(number - 1)]
+    return entry?.[0] === number ? entry[1] : undefined
   }
 
   /** Returns the first `limit` values whose numbers are greater than `number`. */
   after(number: number, limit: number): Value[] {
     const from = this.#placeAfter(number)
-    return this.#values.slice(from, from + limit)
+    return this.#entries.slice(from, from + limit).map(([, value]) => value)
   }
 
   /** Returns the first value that has a number greater than `number` and that `test` accepts. */
   find(number: number, test: (value: Value) => boolean): Value | undefined {
-    for (let place = this.#placeAfter(number); place < this.#values.length; place++) {
-      const value = this.#values[place]
-      if (value !== undefined && test(value)) return value
+    for (let place = this.#placeAfter(number); place < this.#entries.length; place++) {
+      const entry = this.#entries[place]
+      if (entry !== undefined && test(entry[1])) return entry[1]
     }
     return undefined
   }
 
-  values(): IterableIterator<Value> {
-    return this.#values.values()
+  values(): Value[] {
+    return this.#entries.map(([, value]) => value)
   }
 
-  at(key: string): unknown {
-    return this.get(Number(key))
+  entries(): Iterable<[number, Value]> {
+    return this.#entries
   }
 
-  put(key: string, value: unknown): void {
-    this.#put(Number(key), value === undefined ? undefined : asValue<Value>(value))
+  protected parseKey(text: string): number {
+    return Number(text)
   }
 
-  *records(): Iterable<RecordDump> {
-    for (const [place, value] of this.#values.entries())
-      yield [this.name, String(this.#numbers[place]), value]
-  }
-
-  #put(number: number, value: Value | undefined): void {
+  protected write(number: number, value: Value | undefined): void {
     const place = this.#placeAfter(number - 1)
-    const known = this.#numbers[place] === number
-    if (value === undefined) {
-      if (!known) return
-      this.#numbers.splice(place, 1)
-      this.#values.splice(place, 1)
-    } else if (known) this.#values[place] = value
-    else {
-      this.#numbers.splice(place, 0, number)
-      this.#values.splice(place, 0, value)
-    }
+    const known = this.#entries[place]?.[0] === number ? 1 : 0
+    if (value === undefined) this.#entries.splice(place, known)
+    else this.#entries.splice(place, known, [number, value])
   }
 
   /** Returns the index of the first number that is greater than `number`. */
   #placeAfter(number: number): number {
-    const numbers = this.#numbers
     let low = 0
-    let high = numbers.length
+    let high = this.#entries.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if ((numbers[middle] ?? 0) <= number) low = middle + 1
+      if ((this.#entries[middle]?.[0] ?? 0) <= number) low = middle + 1
       else high = middle
     }
     return low
   }
-}
-
-/** Casts a stored value without a check. `prepareSchema` refuses a store of another version, whose values may differ. */
-function asValue<Value>(value: unknown): Value {
-  return value as Value
 }
 
 /** The records of one partition, and the changes of the current transaction. */
@@ -276,9 +247,9 @@ export class Partition {
   /** The version of the latest committed change that this replica knows. */
   version = 0
   /** A collection that was read from the store starts as a table. It becomes a list when `list` is called for it. */
-  readonly #collections = new Map<string, Collection>()
+  readonly #collections = new Map<string, AnyCollection>()
   readonly #changes: Change[] = []
-  #summary: Summary = EMPTY_SUMMARY
+  summary: Summary = EMPTY_SUMMARY
   #summaryBefore: Summary = EMPTY_SUMMARY
 
   /** Creates a partition without records. @throws Refusal `bad_record` for a name that cannot be stored */
@@ -302,14 +273,6 @@ export class Partition {
     return list
   }
 
-  get summary(): Summary {
-    return this.#summary
-  }
-
-  set summary(summary: Summary) {
-    this.#summary = summary
-  }
-
   get empty(): boolean {
     for (const { size } of this.#collections.values()) if (size > 0) return false
     return true
@@ -330,7 +293,7 @@ export class Partition {
 
   /** Adds the changes of the transaction to the totals of the partition's kind. @param totals the committed totals */
   changedTotals(totals: Totals): Totals {
-    const [before, now] = [this.#summaryBefore, this.#summary]
+    const [before, now] = [this.#summaryBefore, this.summary]
     if (now === before) return totals
     return {
       open: totals.open + Number(now.open) - Number(before.open),
@@ -345,7 +308,7 @@ export class Partition {
       const collection = this.#collections.get(name) ?? this.table(name)
       collection.put(key, value)
     }
-    this.#summary = summary
+    this.summary = summary
     this.#summaryBefore = summary
   }
 
@@ -356,14 +319,14 @@ export class Partition {
 
   /** Gives a partition without records the empty summary. Returns whether the transaction has changed anything. */
   finish(): boolean {
-    if (this.#changes.length > 0 && this.empty) this.#summary = EMPTY_SUMMARY
-    return this.#changes.length > 0 || this.#summary !== this.#summaryBefore
+    if (this.#changes.length > 0 && this.empty) this.summary = EMPTY_SUMMARY
+    return this.#changes.length > 0 || this.summary !== this.#summaryBefore
   }
 
   /** Ends the transaction and keeps its changes. */
   commit(): void {
     this.#changes.length = 0
-    this.#summaryBefore = this.#summary
+    this.#summaryBefore = this.summary
   }
 
   /** Ends the transaction and undoes its changes. */
@@ -371,15 +334,15 @@ export class Partition {
     for (let change = this.#changes.pop(); change !== undefined; change = this.#changes.pop()) {
       change.collection.put(change.key, change.before)
     }
-    this.#summary = this.#summaryBefore
+    this.summary = this.#summaryBefore
   }
 
   dump(): PartitionDump {
     const records = [...this.#collections.values()].flatMap(collection => [...collection.records()])
-    return { name: this.name, summary: this.#summary, records: records.sort(byKey) }
+    return { name: this.name, summary: this.summary, records: records.sort(byKey) }
   }
 
-  #added<Added extends Collection>(collection: Added): Added {
+  #added<Added extends AnyCollection>(collection: Added): Added {
     this.#collections.set(collection.name, collection)
     return collection
   }

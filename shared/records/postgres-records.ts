@@ -17,7 +17,6 @@ import {
 import type { NewsListener, Records } from './records.js'
 import { ALL_LOCK } from './schema.js'
 import type { SqlTransaction } from './sql-transaction.js'
-import { statement } from './statement.js'
 import type { StoreDatabase } from './store-database.js'
 import { StoreUnavailable } from './store-error.js'
 import { Transaction, type TransactionOptions } from './transaction.js'
@@ -32,7 +31,7 @@ const MAX_CACHED = 5_000
 /** Maximum size of one record, in characters of JSON. */
 const MAX_RECORD_CHARS = 16 * 1024 * 1024
 
-/** Number of rows in one INSERT when a state is replaced. */
+/** Number of records in one statement when a state is replaced. */
 const PORTION = 500
 
 const TOPIC = { announced: 'announced', replaced: 'replaced' }
@@ -59,33 +58,22 @@ interface EnterRow extends Record<string, unknown> {
   live: number[] | null
 }
 
-const ENTER = statement('SELECT * FROM enter($1, $2, $3, $4, $5)')
-const LEAVE = statement('SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS version')
-const PARTITIONS = statement(
-  'SELECT name FROM partitions WHERE kind = $1 AND open AND active_at < $2 ORDER BY name',
-)
-const TOTALS = statement('SELECT totals_of($1) AS totals')
-const NEWS = statement('SELECT name, news FROM partitions WHERE name = ANY($1::text[])')
-const GENERATION = statement('SELECT number FROM generation')
+const ENTER = 'SELECT * FROM enter($1, $2, $3, $4, $5)'
+const LEAVE = 'SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS version'
+const PARTITIONS = 'SELECT name FROM partitions WHERE kind = $1 AND open AND active_at < $2 ORDER BY name'
+const TOTALS = 'SELECT totals_of($1) AS totals'
+const NEWS = 'SELECT name, news FROM partitions WHERE name = ANY($1::text[])'
+const GENERATION = 'SELECT number FROM generation WHERE replica <> $1'
 
-const LOCK_ALL = statement(`SELECT pg_advisory_xact_lock(${ALL_LOCK})`)
-const DUMP_PARTITIONS = statement(
-  "SELECT name, summary_of(p) AS summary FROM partitions p WHERE starts_with(name, $1 || '/') ORDER BY name",
-)
-const DUMP_RECORDS = statement(`
+const LOCK_ALL = `SELECT pg_advisory_xact_lock(${ALL_LOCK})`
+const DUMP_PARTITIONS =
+  "SELECT name, summary_of(p) AS summary FROM partitions p WHERE starts_with(name, $1 || '/') ORDER BY name"
+const DUMP_RECORDS = `
   SELECT partition, json_agg(json_build_array(collection, key, value) ORDER BY collection, key) AS records
-  FROM records WHERE starts_with(partition, $1 || '/') AND value IS NOT NULL GROUP BY partition`)
-const CLEAR_RECORDS = statement("DELETE FROM records WHERE starts_with(partition, $1 || '/')")
-const CLEAR_PARTITIONS = statement("DELETE FROM partitions WHERE starts_with(name, $1 || '/')")
-const ADD_PARTITION = statement(`
-  INSERT INTO partitions (name, kind, floor, news, open, entries, bytes, active_at)
-  SELECT $1, $2, version, version, s.open, s.entries, s.bytes, s."activeAt"
-  FROM nextval('versions') AS version, json_to_record($3) AS s(open boolean, entries bigint, bytes bigint, "activeAt" float8)`)
-const ADD_RECORDS = statement(`
-  INSERT INTO records (partition, collection, key, value, version)
-  SELECT $1, c, k, v::json, p.floor FROM unnest($2::text[], $3::text[], $4::text[]) AS u (c, k, v), partitions p
-  WHERE p.name = $1`)
-const NEXT_GENERATION = statement('UPDATE generation SET number = number + 1 RETURNING number')
+  FROM records WHERE starts_with(partition, $1 || '/') AND value IS NOT NULL GROUP BY partition`
+const CLEAR_RECORDS = "DELETE FROM records WHERE starts_with(partition, $1 || '/')"
+const CLEAR_PARTITIONS = "DELETE FROM partitions WHERE starts_with(name, $1 || '/')"
+const NEXT_GENERATION = 'UPDATE generation SET number = number + 1, replica = $1 RETURNING number'
 
 /**
  * Records that replicas share through PostgreSQL.
@@ -101,21 +89,23 @@ export class PostgresRecords implements Records {
   readonly #copies = new Map<string, Partition>()
   /** Ensures that only one transaction at a time uses the copy of a partition. */
   readonly #turns = new OneAtATime()
+  readonly #alone = new OneAtATime()
   readonly #watches: Watches
   readonly #onReplaced = new Set<() => void>()
+  /** The latest generation that this replica knows. */
   #generation = 0
-  /**
-   * Number of generations that this replica is starting. Until they have ended, it ignores new generation
-   * numbers, because they may be its own.
-   */
-  #replacing = 0
 
   private constructor(database: StoreDatabase) {
     this.#database = database
     const { machine, notices } = database
     this.#watches = new Watches({ machine, latest: names => this.#latest(names) })
-    notices.on(TOPIC.announced, (payload, own) => this.#heard(payload, own))
-    notices.on(TOPIC.replaced, (payload, own) => this.#knows(Number(payload), own))
+    notices.on(TOPIC.announced, (payload, own) => {
+      const { name, version, detail } = announcementOf(payload)
+      this.#watches.heard(name, version, own, detail)
+    })
+    notices.on(TOPIC.replaced, (payload, own) => {
+      if (!own) this.#replaced(Number(payload))
+    })
     // If the poll fails because the store is unreachable again, another gap follows.
     notices.onGap(() => void this.#watches.poll().catch(() => undefined))
   }
@@ -123,7 +113,7 @@ export class PostgresRecords implements Records {
   /** Opens the records of a store. @param database the caller closes it @throws StoreUnavailable */
   static async open(database: StoreDatabase): Promise<PostgresRecords> {
     const records = new PostgresRecords(database)
-    await records.#readGeneration()
+    records.#generation = await records.#readGeneration()
     return records
   }
 
@@ -137,7 +127,7 @@ export class PostgresRecords implements Records {
     options: TransactionOptions = {},
   ): Promise<T> {
     checkName(name)
-    return this.#turns.run(name, () => this.#alone(name, work, options))
+    return this.#turns.run(name, () => this.#run(name, work, options))
   }
 
   async partitions(kind: string, idleBefore = Number.POSITIVE_INFINITY): Promise<string[]> {
@@ -162,7 +152,8 @@ export class PostgresRecords implements Records {
   }
 
   alone<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return this.#database.alone(name, work)
+    // Of this replica only one waits for the lock, because each that waits takes a connection of the pool.
+    return this.#alone.run(name, () => this.#database.alone(name, work))
   }
 
   dump(scope: string): Promise<PartitionDump[]> {
@@ -178,13 +169,17 @@ export class PostgresRecords implements Records {
   }
 
   async replace(scope: string, partitions: readonly PartitionDump[]): Promise<void> {
-    this.#replacing++
-    try {
-      const generation = await this.#database.transaction(tx => replaceAll(tx, scope, partitions))
-      this.#generation = Math.max(this.#generation, generation)
-    } finally {
-      this.#replacing--
-    }
+    const generation = await this.#database.transaction(async tx => {
+      tx.send(LOCK_ALL)
+      tx.send(CLEAR_RECORDS, [scope])
+      tx.send(CLEAR_PARTITIONS, [scope])
+      for (const partition of partitions) addPartition(tx, partition)
+      const [row] = await tx.query<{ number: number }>(NEXT_GENERATION, [this.replica])
+      tx.notify(TOPIC.replaced, String(row?.number))
+      return row?.number ?? 0
+    })
+    // A notice of an earlier generation may still arrive.
+    this.#generation = Math.max(this.#generation, generation)
   }
 
   onReplaced(listener: () => void): void {
@@ -197,7 +192,7 @@ export class PostgresRecords implements Records {
 
   onUnavailable(listener: (refusal: Refusal) => void): void {
     this.#database.notices.onAvailability(there => {
-      if (!there) listener(this.#database.unavailable())
+      if (!there) listener(new StoreUnavailable(this.#database.shown, false))
     })
   }
 
@@ -206,20 +201,18 @@ export class PostgresRecords implements Records {
     this.#copies.clear()
   }
 
-  async #alone<T>(name: string, work: (tx: Transaction) => T, options: TransactionOptions): Promise<T> {
+  async #run<T>(name: string, work: (tx: Transaction) => T, options: TransactionOptions): Promise<T> {
     const partition = this.#copyOf(name)
     try {
-      const { result, written, announced } = await this.#database.transaction(async sql => {
+      const { result, written, news } = await this.#database.transaction(async sql => {
         const tx = await this.#enter(sql, partition, options)
         const result = tx.run(work, options)
-        return { result, written: this.#leave(sql, partition, tx), announced: tx.announced }
+        return { result, written: this.#leave(sql, partition, tx), news: tx.announcement }
       })
       const version = (await written)?.[0]?.version
       if (version !== undefined) partition.version = version
       partition.commit()
-      if (announced !== undefined && version !== undefined) {
-        this.#watches.heard(name, version, true, announced)
-      }
+      if (news !== undefined && version !== undefined) this.#watches.heard(name, version, true, news.detail)
       return result
     } catch (error) {
       partition.undo()
@@ -245,7 +238,6 @@ export class PostgresRecords implements Records {
     partition.adopt(row.changed ?? [], row.summary ?? EMPTY_SUMMARY)
     partition.version = Math.max(partition.version, row.version ?? 0)
     this.#watches.read(name, row.news ?? 0)
-    this.#knows(row.generation, false)
     return new Transaction(partition, {
       totals: row.totals ?? undefined,
       replicas: row.live ?? undefined,
@@ -258,15 +250,15 @@ export class PostgresRecords implements Records {
   #leave(
     sql: SqlTransaction,
     partition: Partition,
-    { announced, elsewhere }: Transaction,
+    { announcement: news }: Transaction,
   ): Promise<{ version: number }[]> | undefined {
-    if (!partition.finish() && announced === undefined) {
+    if (!partition.finish() && news === undefined) {
       sql.readOnly = true
       return undefined
     }
     const { name, kind, empty, summary } = partition
-    const [channel, notice] = this.#database.notices.noticeOf(TOPIC.announced, '')
-    const announcement = [announced !== undefined, channel, elsewhere ? notice : null, announced ?? '']
+    const notice = news?.elsewhere ? this.#database.notices.noticeOf(TOPIC.announced, '') : null
+    const announcement = [news !== undefined, notice, news?.detail ?? '']
     return sql.send(LEAVE, [name, kind, empty, ...columnsOf(partition.changes()), summary, ...announcement])
   }
 
@@ -282,49 +274,30 @@ export class PostgresRecords implements Records {
   }
 
   async #latest(names: readonly string[]): Promise<Map<string, number>> {
-    await this.#readGeneration()
+    this.#replaced(await this.#readGeneration())
     const rows = await this.#database.read<{ name: string; news: number }>(NEWS, [[...names]])
     return new Map(rows.map(({ name, news }) => [name, news]))
   }
 
-  async #readGeneration(): Promise<void> {
-    const [row] = await this.#database.read<{ number: number }>(GENERATION)
-    this.#knows(row?.number ?? 0, false)
+  /** Reads the number of the present generation, or 0 if this replica has started it. */
+  async #readGeneration(): Promise<number> {
+    const [row] = await this.#database.read<{ number: number }>(GENERATION, [this.replica])
+    return row?.number ?? 0
   }
 
-  #heard(payload: string, own: boolean): void {
-    const { name, version, detail } = announcementOf(payload)
-    this.#watches.heard(name, version, own, detail)
-  }
-
-  /** Notes the generation of the store's state. Calls the listeners if another replica has started it. */
-  #knows(generation: number, own: boolean): void {
-    if (generation <= this.#generation || own || this.#replacing > 0) return
+  /** Calls the listeners, unless they know the generation that another replica has started. */
+  #replaced(generation: number): void {
+    if (generation <= this.#generation) return
     this.#generation = generation
     for (const listener of this.#onReplaced) listener()
   }
 }
 
-/** Replaces all partitions of a scope. @returns the number of the new generation */
-async function replaceAll(
-  tx: SqlTransaction,
-  scope: string,
-  partitions: readonly PartitionDump[],
-): Promise<number> {
-  tx.send(LOCK_ALL)
-  tx.send(CLEAR_RECORDS, [scope])
-  tx.send(CLEAR_PARTITIONS, [scope])
-  for (const partition of partitions) addPartition(tx, partition)
-  const [row] = await tx.query<{ number: number }>(NEXT_GENERATION)
-  const generation = row?.number ?? 0
-  tx.notify(TOPIC.replaced, String(generation))
-  return generation
-}
-
+/** Writes a partition in portions, as an announcement that needs no notice. */
 function addPartition(tx: SqlTransaction, { name, summary, records }: PartitionDump): void {
-  tx.send(ADD_PARTITION, [name, kindOf(name), summary])
   for (let from = 0; from < records.length; from += PORTION) {
-    tx.send(ADD_RECORDS, [name, ...columnsOf(records.slice(from, from + PORTION))])
+    const columns = columnsOf(records.slice(from, from + PORTION))
+    tx.send(LEAVE, [name, kindOf(name), false, ...columns, summary, true, null, ''])
   }
 }
 

@@ -13,10 +13,10 @@ const OLDEST_SERVER = 140_000
  * The version of the tables and functions below. A change of the schema needs a new name here, so that stores
  * with another schema are refused.
  */
-const VERSION = 'records-2'
+const VERSION = 'records-3'
 
 /** Names of the older versions that a store's table `migrations` may contain. */
-const OLDER = /^(base|clock|journal|sessions|safebot|instanode|records)-1$/
+const OLDER = /^((base|clock|journal|sessions|safebot|instanode|records)-1|records-2)$/
 
 /**
  * Creates the tables of a store if they do not exist, in one transaction. If several replicas start at the
@@ -149,12 +149,15 @@ const TABLES = `
   CREATE TABLE replicas (
     number     integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     instance   text,
-    started_at timestamptz NOT NULL DEFAULT now()
+    started_at timestamptz NOT NULL DEFAULT now(),
+    -- How far the replica has come. See progress.ts. NULL: the other replicas do not wait for it.
+    clock_step   bigint,
+    journal_step bigint
   );
 
   -- A replica lives as long as the connection that holds its lock.
   CREATE VIEW live_replicas AS
-    SELECT number, instance, started_at FROM replicas
+    SELECT * FROM replicas
     WHERE number::bigint::oid IN (
       SELECT objid FROM pg_locks
       WHERE locktype = 'advisory' AND objsubid = 2 AND granted
@@ -162,9 +165,9 @@ const TABLES = `
         AND classid = (hashtext(current_schema())::bigint & 4294967295)::oid
     );
 
-  -- One row: how often the state of the store has been replaced as a whole.
-  CREATE TABLE generation (number bigint NOT NULL);
-  INSERT INTO generation VALUES (0);
+  -- One row: how often the state of the store has been replaced as a whole, and by which replica the last time.
+  CREATE TABLE generation (number bigint NOT NULL, replica integer NOT NULL);
+  INSERT INTO generation VALUES (0, 0);
 
   CREATE SEQUENCE versions;
 
@@ -190,6 +193,11 @@ const TABLES = `
     PRIMARY KEY (partition, collection, key)
   ) WITH (fillfactor = 50);
   CREATE INDEX ON records (partition, version);
+
+  -- Sends a notice to all replicas. See notices.ts.
+  CREATE FUNCTION tell(notice text) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_notify('understudy_' || current_schema(), notice)
+  $$;
 
   CREATE FUNCTION summary_of(p partitions) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('open', p.open, 'entries', p.entries, 'bytes', p.bytes, 'activeAt', p.active_at)
@@ -234,13 +242,13 @@ const TABLES = `
 
   CREATE FUNCTION leave(
     named text, of_kind text, emptied boolean, collections text[], keys text[], vals text[], summary json,
-    announced boolean, channel text, notice text, detail text
+    announced boolean, notice text, detail text
   ) RETURNS bigint LANGUAGE plpgsql AS $$
   #variable_conflict use_column
   DECLARE made bigint := nextval('versions');
   DECLARE oldest bigint;
   BEGIN
-    IF notice IS NOT NULL THEN PERFORM pg_notify(channel, notice || made || ' ' || named || ' ' || detail); END IF;
+    IF notice IS NOT NULL THEN PERFORM tell(notice || made || ' ' || named || ' ' || detail); END IF;
     IF emptied THEN
       -- One of the same name begins with a later floor.
       DELETE FROM records WHERE partition = named;

@@ -1,5 +1,5 @@
 import { type Clock, machineNow, type Wakeup } from '../clock/clock.js'
-import type { ClockControls, ClockDriver, ClockPosition, ClockTarget, ClockUpdate } from '../clock/driver.js'
+import type { ClockControls, ClockDriver, ClockPosition, ClockUpdate } from '../clock/driver.js'
 import type { ClockMode, ClockSnapshot } from '../clock/spec.js'
 import { Refusal } from '../errors.js'
 import { OneAtATime } from '../util/locks.js'
@@ -23,53 +23,15 @@ interface ClockRecord {
   readonly beganAt: number
 }
 
-/** A clock record, and the time of the store's machine when it was read, in milliseconds since the epoch. */
-interface ClockReading extends ClockRecord {
-  readonly server: number
-}
-
 const CLOCK = 'store/clock/time'
-
-/** Returns the mode and the time that the clock showed when the record was read. */
-function presentOf({ mode, position, server }: ClockReading): { mode: ClockMode; now: number } {
-  return { mode, now: mode === 'manual' ? position : server + position }
-}
-
-/** Returns the record after the clock has been moved to a target. */
-function moved({ server, ...before }: ClockReading, { mode, now, walk }: ClockTarget): ClockRecord {
-  const position = mode === 'manual' ? Math.floor(now) : now - server
-  return { ...before, version: before.version + 1, mode, position, walk }
-}
-
-/**
- * Returns the position of this replica's clock for a record.
- *
- * @param difference lead of the server's time over this machine's, in milliseconds
- */
-function standingOf({ mode, position }: ClockRecord, difference: number): ClockPosition {
-  return mode === 'manual' ? { mode, now: position } : { mode, ahead: position + difference }
-}
 
 /**
  * The lead of the server's time over this machine's and the largest possible error of that lead, both in
  * milliseconds.
  */
-interface Difference {
+interface Lead {
   readonly ms: number
   readonly error: number
-}
-
-/**
- * Asks for the server's time and computes its lead. Assumes that the server read its time halfway between
- * question and answer.
- */
-async function measured<Row extends { server: number }>(
-  ask: () => Promise<Row>,
-): Promise<{ row: Row; difference: Difference }> {
-  const sent = machineNow()
-  const row = await ask()
-  const error = (machineNow() - sent) / 2
-  return { row, difference: { ms: row.server - (sent + error), error } }
 }
 
 /**
@@ -84,9 +46,6 @@ const LOOK_MS = 2_000
  */
 const PATIENCE_MS = 5_000
 
-/** Number of measurements of the server's time at the start. The one with the fastest answer is used. */
-const MEASUREMENTS = 3
-
 /**
  * Change of the server's lead that is ignored, in milliseconds. After a larger change, a real clock is set
  * anew.
@@ -94,11 +53,10 @@ const MEASUREMENTS = 3
 const TOLERATED_MS = 20
 
 export interface SharedClockOptions {
-  store: Pick<StoreDatabase, 'shown' | 'replicas'>
+  store: StoreDatabase
   records: Records
   /** The clock of this replica. */
   clock: Clock
-  machine: Clock
   log: Log
   /** The mode that the user has requested for this replica. Undefined: the mode of the store. */
   asked: ClockMode | undefined
@@ -114,23 +72,22 @@ export interface SharedClockOptions {
  */
 export class SharedClock implements ClockDriver {
   readonly #options: SharedClockOptions
-  readonly #moves = new OneAtATime()
+  readonly #controls: ClockControls
   readonly #progress: Progress
-  #unwatch = () => {}
-  #hands: ClockControls | undefined
+  readonly #looks = new OneAtATime()
   /** The latest record that this replica's clock has followed. */
   #row: ClockRecord
-  #difference: Difference
-  #looking: Promise<void> | undefined
-  #lookAgain = false
+  #lead: Lead
+  #unwatch = () => {}
   #wakeup: Wakeup | undefined
   #closed = false
 
-  private constructor(options: SharedClockOptions, row: ClockRecord, difference: Difference) {
+  private constructor(options: SharedClockOptions, controls: ClockControls, row: ClockRecord, lead: Lead) {
     this.#options = options
-    this.#progress = new Progress({ ...options, partition: 'store/clock/progress' })
-    this.#row = row
-    this.#difference = difference
+    this.#controls = controls
+    this.#progress = new Progress(options.store, 'clock')
+    this.#row = { ...row, version: 0 }
+    this.#lead = lead
   }
 
   /**
@@ -141,25 +98,20 @@ export class SharedClock implements ClockDriver {
    *   `store_unavailable`
    */
   static async join(options: SharedClockOptions): Promise<SharedClock> {
-    const { store, asked } = options
-    let best = await read(options)
-    for (let more = 1; more < MEASUREMENTS; more++) {
-      const next = await read(options)
-      const { difference } = next.difference.error < best.difference.error ? next : best
-      best = { row: next.row, difference }
-    }
-    if (asked !== undefined && asked !== best.row.mode) throw otherClock(best.row.mode, asked, store.shown)
-    const shared = new SharedClock(options, best.row, best.difference)
-    await shared.#begin()
+    const { store, asked, clock } = options
+    // The first reading may open a connection. That takes long, so its measurement is poor.
+    await read(options)
+    const { row, lead } = await read(options)
+    if (asked !== undefined && asked !== row.mode) throw otherClock(row.mode, asked, store.shown)
+    const shared = clock.drive(controls => new SharedClock(options, controls, row, lead))
+    await shared.#begin(row)
     return shared
   }
 
-  async move(movement: ClockUpdate): Promise<number> {
-    const { target, walking } = await this.#alone(async hands => {
-      const { row, target } = await this.#decide(movement)
-      const walking = hands
-        .inTurn(() => this.#follow(hands, row))
-        .then(() => this.#reportIfThere(row.version))
+  async move(update: ClockUpdate): Promise<number> {
+    const { target, walking } = await this.#alone(async () => {
+      const { row, target } = await this.#decide(update)
+      const walking = this.#controls.inTurn(() => this.#follow(row))
       // The promise is awaited below. This handler prevents an unhandled rejection until then.
       walking.catch(() => undefined)
       // A replica that hangs, even this one, must not keep the other replicas from further changes.
@@ -171,12 +123,11 @@ export class SharedClock implements ClockDriver {
   }
 
   betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T> {
-    return this.#alone(hands =>
-      hands.inTurn(() =>
+    return this.#alone(() =>
+      this.#controls.inTurn(() =>
         work(async snapshot => {
           const { row } = await this.#decide(() => ({ ...snapshot, walk: false }))
-          await this.#follow(hands, row)
-          await this.#reportIfThere(row.version)
+          await this.#follow(row)
           // Waits, so that no replica uses the new state with the old time.
           await this.#gathered(row.version)
         }),
@@ -186,10 +137,7 @@ export class SharedClock implements ClockDriver {
 
   beginning(): ClockSnapshot {
     const { beganAs: mode, beganAt } = this.#row
-    return {
-      mode,
-      now: mode === 'manual' ? beganAt : Math.floor(machineNow() + this.#difference.ms + beganAt),
-    }
+    return { mode, now: mode === 'manual' ? beganAt : Math.floor(machineNow() + this.#lead.ms + beganAt) }
   }
 
   /**
@@ -200,22 +148,15 @@ export class SharedClock implements ClockDriver {
     this.#closed = true
     this.#wakeup?.cancel()
     this.#unwatch()
-    await this.#looking
+    await this.#look()
     await this.#progress.leave().catch(() => undefined)
   }
 
-  async #begin(): Promise<void> {
-    const { records, clock } = this.#options
-    this.#unwatch = records.watch(CLOCK, ({ own }) => {
+  async #begin(row: ClockRecord): Promise<void> {
+    this.#unwatch = this.#options.records.watch(CLOCK, ({ own }) => {
       if (!own) void this.#look()
     })
-    clock.drive(hands => {
-      this.#hands = hands
-      return this
-    })
-    const { version } = this.#row
-    await this.#hands?.inTurn(() => this.#hands?.go(standingOf(this.#row, this.#difference.ms), false))
-    await this.#progress.report(version)
+    await this.#controls.inTurn(() => this.#follow({ ...row, walk: false }))
     // From here on the other replicas wait for this one. The clock may have been moved after its record was
     // read.
     await this.#look()
@@ -223,48 +164,50 @@ export class SharedClock implements ClockDriver {
   }
 
   /** Runs `work` while no other work moves the clock on any replica. */
-  async #alone<T>(work: (hands: ClockControls) => Promise<T>): Promise<T> {
-    const hands = this.#hands
-    if (hands === undefined) throw new Error('the clock has no driver yet')
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
     // If this replica's clock is closed, this call fails before the clocks of other replicas are moved.
-    await hands.inTurn(() => undefined)
-    return this.#moves.run('', () => this.#options.records.alone('clock', () => work(hands)))
+    await this.#controls.inTurn(() => undefined)
+    return this.#options.records.alone('clock', work)
   }
 
   /** Writes the next position. @returns the record, and the position as an instant */
-  #decide(movement: ClockUpdate): Promise<{ row: ClockRecord; target: number }> {
+  #decide(update: ClockUpdate): Promise<{ row: ClockRecord; target: number }> {
     return this.#options.records.transaction(CLOCK, tx => {
-      const reading = readingOf(tx, this.#options)
-      const target = movement(presentOf(reading))
-      const row = moved(reading, target)
+      const before = recordIn(tx, this.#options.clock)
+      const present = before.mode === 'manual' ? before.position : tx.storeTime + before.position
+      const { mode, now, walk } = update({ mode: before.mode, now: present })
+      const position = mode === 'manual' ? Math.floor(now) : now - tx.storeTime
+      const row = { ...before, version: before.version + 1, mode, position, walk }
       tx.table<ClockRecord>('clock').set('clock', row)
       tx.announce()
-      return { row, target: Math.floor(target.now) }
+      return { row, target: Math.floor(now) }
     })
   }
 
   /**
-   * Moves this replica's clock to the position in a record. Call it inside `inTurn`, so that no other change
-   * of the clock is in progress.
+   * Moves this replica's clock to the position in a record, and reports its version. Call it inside `inTurn`,
+   * so that no other change of the clock is in progress.
    */
-  async #follow(hands: ClockControls, row: ClockRecord): Promise<void> {
-    if (row.version <= this.#row.version) return
-    await hands.go(standingOf(row, this.#difference.ms), row.walk)
-    this.#row = row
+  async #follow(row: ClockRecord): Promise<void> {
+    if (row.version > this.#row.version) {
+      await this.#controls.go(positionOf(row, this.#lead), row.walk)
+      this.#row = row
+    }
+    const { version } = this.#row
+    if (this.#progress.reported >= version) return
+    await this.#progress.report(version).catch(error => {
+      // The next regular read reports it.
+      if (!(error instanceof StoreUnavailable)) throw error
+    })
   }
 
   /** Resolves when every live replica has reached a version, or {@link PATIENCE_MS} is over. */
   async #gathered(version: number): Promise<void> {
-    const { store, log } = this.#options
+    const { log } = this.#options
     try {
       const behind = await this.#progress.gathered(version, PATIENCE_MS)
       if (behind.length === 0) return
-      const replicas = await store.replicas()
-      const names = behind.map(number => {
-        const instance = replicas.find(replica => replica.number === number)?.instance
-        return instance ?? `replica ${number}`
-      })
-      log.warn(`the clock was moved, and ${names.join(', ')} did not follow within ${PATIENCE_MS} ms`)
+      log.warn(`the clock was moved, and ${behind.join(', ')} did not follow within ${PATIENCE_MS} ms`)
     } catch (error) {
       // The clock has been moved. The other replicas follow when the store is reachable again.
       if (!(error instanceof StoreUnavailable)) throw error
@@ -272,56 +215,35 @@ export class SharedClock implements ClockDriver {
     }
   }
 
-  /**
-   * Reports the version that this replica has reached. If the store is unreachable, `#lookOn` reports it
-   * later.
-   */
-  async #reportIfThere(version: number): Promise<void> {
-    await this.#progress.report(version).catch(error => {
-      if (!(error instanceof StoreUnavailable)) throw error
-    })
-  }
-
-  /** Reads the record and moves this replica's clock to it. A call during the read makes the read repeat. */
+  /** Reads the record and moves this replica's clock to it. */
   #look(): Promise<void> {
-    this.#lookAgain = true
-    this.#looking ??= this.#lookOn().finally(() => {
-      this.#looking = undefined
-    })
-    return this.#looking
-  }
-
-  async #lookOn(): Promise<void> {
-    const { log } = this.#options
-    const hands = this.#hands
-    while (this.#lookAgain && !this.#closed && hands !== undefined) {
-      this.#lookAgain = false
+    return this.#looks.run('', async () => {
+      if (this.#closed) return
       try {
-        const { row, difference } = await read(this.#options)
-        await hands.inTurn(async () => {
-          await this.#follow(hands, row)
-          await this.#mend(hands, difference)
+        const { row, lead } = await read(this.#options)
+        await this.#controls.inTurn(async () => {
+          await this.#follow(row)
+          await this.#mend(lead)
         })
-        const { version } = this.#row
-        if (this.#progress.reported < version) await this.#progress.report(version)
       } catch (error) {
         // The clock continues unchanged. The next regular read tries again.
-        if (!(error instanceof Refusal)) log.error('the clock of the store could not be followed', error)
+        if (error instanceof Refusal) return
+        this.#options.log.error('the clock of the store could not be followed', error)
       }
-    }
+    })
   }
 
   /** Corrects the server's lead if the time of one of the two machines was set. */
-  async #mend(hands: ClockControls, difference: Difference): Promise<void> {
-    const apart = Math.abs(difference.ms - this.#difference.ms)
-    if (apart <= TOLERATED_MS + difference.error + this.#difference.error) return
+  async #mend(lead: Lead): Promise<void> {
+    const apart = Math.abs(lead.ms - this.#lead.ms)
+    if (apart <= TOLERATED_MS + lead.error + this.#lead.error) return
     this.#options.log.warn(`the machine's time and the store's have moved apart by ${Math.round(apart)} ms`)
-    this.#difference = difference
-    if (this.#row.mode === 'real') await hands.go(standingOf(this.#row, difference.ms), false)
+    this.#lead = lead
+    if (this.#row.mode === 'real') await this.#controls.go(positionOf(this.#row, lead), false)
   }
 
   #lookLater(): void {
-    const { machine } = this.#options
+    const { machine } = this.#options.store
     this.#wakeup = machine.wakeAt(machine.now() + LOOK_MS, () => {
       this.#lookLater()
       void this.#look()
@@ -329,31 +251,31 @@ export class SharedClock implements ClockDriver {
   }
 }
 
-function read(options: SharedClockOptions): Promise<{ row: ClockReading; difference: Difference }> {
-  return measured(() => options.records.transaction(CLOCK, tx => readingOf(tx, options)))
+/** Reads the record, and measures the lead of the server's time. */
+async function read({ records, clock }: SharedClockOptions): Promise<{ row: ClockRecord; lead: Lead }> {
+  const sent = machineNow()
+  const read = (tx: Transaction) => ({ row: recordIn(tx, clock), server: tx.storeTime })
+  const { row, server } = await records.transaction(CLOCK, read)
+  // Assumes that the server read its time halfway between question and answer.
+  const error = (machineNow() - sent) / 2
+  return { row, lead: { ms: server - (sent + error), error } }
 }
 
-/**
- * Returns the clock of the store. If the store has no clock yet, this replica's clock becomes the store's
- * clock.
- */
-function readingOf(tx: Transaction, { clock }: SharedClockOptions): ClockReading {
+/** Returns the clock of the store. If the store has none yet, this replica's clock becomes the store's. */
+function recordIn(tx: Transaction, clock: Clock): ClockRecord {
   const records = tx.table<ClockRecord>('clock')
-  const server = tx.storeTime
   const known = records.get('clock')
-  if (known !== undefined) return { ...known, server }
+  if (known !== undefined) return known
   const { mode, now } = clock.snapshot()
   const position = mode === 'manual' ? now : 0
-  const begun: ClockRecord = {
-    version: 1,
-    mode,
-    position,
-    walk: false,
-    beganAs: mode,
-    beganAt: position,
-  }
+  const begun = { version: 1, mode, position, walk: false, beganAs: mode, beganAt: position }
   records.set('clock', begun)
-  return { ...begun, server }
+  return begun
+}
+
+/** Returns the position of this replica's clock for a record. */
+function positionOf({ mode, position }: ClockRecord, lead: Lead): ClockPosition {
+  return mode === 'manual' ? { mode, now: position } : { mode, ahead: position + lead.ms }
 }
 
 function otherClock(there: ClockMode, asked: ClockMode, shown: string): Refusal {

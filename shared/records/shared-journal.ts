@@ -9,7 +9,6 @@ import type { Log } from '../util/log.js'
 import { JournalQueue } from './journal-queue.js'
 import { Progress } from './progress.js'
 import type { Records } from './records.js'
-import { statement } from './statement.js'
 import type { StoreDatabase } from './store-database.js'
 
 /**
@@ -28,11 +27,11 @@ interface JournalRow {
  * Finds the position before the latest $1 rows (`after`), and counts the older entries, including deleted
  * ones (`older`).
  */
-const LATEST = statement(`
+const LATEST = `
   WITH latest AS (SELECT place FROM journal ORDER BY place DESC LIMIT $1)
   SELECT generation, coalesce((SELECT min(place) FROM latest) - 1, 0)::bigint AS after,
          (dropped + (SELECT count(*) FROM journal) - (SELECT count(*) FROM latest))::bigint AS older
-  FROM journal_state`)
+  FROM journal_state`
 
 /** Maximum number of rows that one query returns. */
 const PAGE = 500
@@ -41,42 +40,40 @@ const PAGE = 500
  * Reads the rows after position $1. Rows of replica $2, which is the reader, come without their entries. The
  * limit is a literal and the state is limited to one row, because the planner otherwise assumes many rows.
  */
-const BEHIND = statement(`
+const BEHIND = `
   SELECT generation, place, entry, lost
   FROM (SELECT generation FROM journal_state LIMIT 1) AS state LEFT JOIN LATERAL (
     SELECT place, CASE WHEN replica <> $2 THEN entry END AS entry, CASE WHEN replica <> $2 THEN lost ELSE 0 END AS lost
     FROM journal WHERE place > $1 ORDER BY place LIMIT ${PAGE}
   ) AS behind ON true
-  ORDER BY place`)
+  ORDER BY place`
 
 /** Locks the journal for one writer at a time. */
-const LOCK = statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' journal', 0))")
+const LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' journal', 0))"
 
 /**
  * Inserts entries with the numbers $2 and the texts $3 for replica $1. Inserts nothing if $4 is not the
  * current generation.
  */
-const WRITE = statement(`
+const WRITE = `
   INSERT INTO journal (replica, seq, entry)
   SELECT $1, given.seq, given.entry
   FROM journal_state, unnest($2::bigint[], $3::text[]) WITH ORDINALITY AS given (seq, entry, nth)
   WHERE generation = $4 ORDER BY nth
-  ON CONFLICT DO NOTHING`)
+  ON CONFLICT DO NOTHING`
 
-const LOST = statement(
-  'INSERT INTO journal (replica, lost) SELECT $1, $2 FROM journal_state WHERE generation = $3',
-)
+const LOST = 'INSERT INTO journal (replica, lost) SELECT $1, $2 FROM journal_state WHERE generation = $3'
 
-const CLEAR = statement(`
+const CLEAR = `
   WITH gone AS (DELETE FROM journal)
-  UPDATE journal_state SET generation = generation + 1, dropped = 0 RETURNING generation`)
+  UPDATE journal_state SET generation = generation + 1, dropped = 0 RETURNING generation`
 
 /** Deletes all but the latest $1 rows, and adds the number of deleted and lost entries to `dropped`. */
-const TRIM = statement(`
+const TRIM = `
   WITH gone AS (
     DELETE FROM journal WHERE place <= (SELECT max(place) - $1 FROM journal) RETURNING lost
   )
-  UPDATE journal_state SET dropped = dropped + (SELECT count(*) + coalesce(sum(lost), 0) FROM gone)`)
+  UPDATE journal_state SET dropped = dropped + (SELECT count(*) + coalesce(sum(lost), 0) FROM gone)`
 
 /** Ignores unknown fields, because a newer version may write additional ones. */
 const known = z.object(entryJson.shape)
@@ -159,7 +156,7 @@ export class SharedJournal implements JournalShare {
   private constructor(options: SharedJournalOptions, hands: JournalSink) {
     this.#options = options
     this.#hands = hands
-    this.#progress = new Progress({ ...options, partition: 'store/journal/progress' })
+    this.#progress = new Progress(options.store, 'journal')
   }
 
   /** Joins a journal to the store's journal, and reads the latest entries. @throws StoreUnavailable */

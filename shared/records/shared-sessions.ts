@@ -12,13 +12,6 @@ export interface SessionsHere {
   ended(id: string): void
 }
 
-/**
- * Creates the shared sessions of a server.
- *
- * @param idleMs milliseconds after which an unused session expires
- */
-export type ShareSessions = (endpoint: string, idleMs: number) => SharedSessions
-
 /** The allowed form of a session id. An id of another form is not looked up. */
 const SESSION_ID = /^[!-~]{1,200}$/
 
@@ -108,15 +101,14 @@ export class SharedSessions {
   /** Notifies `here` when other replicas end sessions. Returns a function that stops the notifications. */
   listen(here: SessionsHere): () => void {
     const { records } = this.#options
-    records.onGap(() => void this.#tried('could not be looked at', () => this.#lookAt(here)))
+    const endUnknown = async () => {
+      const known = here.known()
+      const open = new Set((await records.partitions(this.#kind)).map(idOf))
+      for (const id of known) if (!open.has(id)) here.ended(id)
+    }
+    // Other replicas may have ended sessions while notifications were lost.
+    records.onGap(() => void this.#tried('could not be looked at', endUnknown))
     return records.watchKind(this.#kind, id => here.ended(id))
-  }
-
-  /** Ends local sessions that other replicas have ended while notifications were lost. */
-  async #lookAt(here: SessionsHere): Promise<void> {
-    const known = here.known()
-    const open = new Set((await this.#options.records.partitions(this.#kind)).map(idOf))
-    for (const id of known) if (!open.has(id)) here.ended(id)
   }
 
   #in<T>(id: string, work: (tx: Transaction) => T): Promise<T> {

@@ -5,7 +5,7 @@ import type { Log } from '../util/log.js'
 import type { Records } from './records.js'
 import { SharedClock } from './shared-clock.js'
 import { SharedJournal } from './shared-journal.js'
-import { SharedSessions, type ShareSessions } from './shared-sessions.js'
+import { SharedSessions } from './shared-sessions.js'
 import type { StoreDatabase } from './store-database.js'
 
 export interface SharingOptions {
@@ -24,8 +24,12 @@ export interface SharingOptions {
 
 /** The clock, journal and sessions that an instance shares with the other replicas of its store. */
 export interface Sharing {
-  /** The MCP sessions that every replica accepts. */
-  readonly sessions: ShareSessions
+  /**
+   * Creates the MCP sessions of a server, which every replica accepts.
+   *
+   * @param idleMs milliseconds after which an unused session expires
+   */
+  sessions(endpoint: string, idleMs: number): SharedSessions
   /** Writes the queued journal entries, if the store is reachable. */
   flush(): Promise<void>
   /** Leaves the shared clock and journal. Call it before the clock and the store are closed. */

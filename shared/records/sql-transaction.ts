@@ -1,11 +1,5 @@
+import { createHash } from 'node:crypto'
 import type pg from 'pg'
-import { type Statement, statement } from './statement.js'
-
-const BEGIN = 'BEGIN'
-const COMMIT = 'COMMIT'
-const ROLLBACK = 'ROLLBACK'
-
-export const NOTIFY = statement('SELECT pg_notify($1, $2)')
 
 /**
  * Statements that take effect together or not at all. `send` does not wait for an answer, so a transaction
@@ -16,31 +10,38 @@ export const NOTIFY = statement('SELECT pg_notify($1, $2)')
  */
 export class SqlTransaction {
   readonly #client: pg.ClientBase
-  readonly #noticeOf: (topic: string, payload: string) => string[]
+  readonly #noticeOf: (topic: string, payload: string) => string
   readonly #sent: Promise<unknown>[] = []
   /** Whether the transaction wrote nothing, so that `commit` does not have to wait for the server. */
   readOnly = false
-  #failure: Error | undefined
+  /** The first error. The server rejects every later statement, with errors that say less. */
+  #failure: unknown
 
-  /** Begins a transaction. @param noticeOf returns the parameters of {@link NOTIFY} */
-  constructor(client: pg.ClientBase, noticeOf: (topic: string, payload: string) => string[]) {
+  /** Begins a transaction. @param noticeOf returns the text of a notice */
+  constructor(client: pg.ClientBase, noticeOf: (topic: string, payload: string) => string) {
     this.#client = client
     this.#noticeOf = noticeOf
-    this.#keep(client.query(BEGIN))
+    void this.send('BEGIN')
   }
 
-  /** Runs a statement and returns its rows. */
+  /**
+   * Runs a statement and returns its rows. A statement with values is prepared, so each connection parses it
+   * once.
+   *
+   * @param text may contain the parameters `$1`, `$2` … Unqualified tables are those of the store's schema
+   * @param answerMs time limit of the answer, in milliseconds. Default: the limit of the connection
+   */
   async query<Row extends pg.QueryResultRow>(
-    asked: Statement,
+    text: string,
     values: readonly unknown[] = [],
+    answerMs?: number,
   ): Promise<Row[]> {
+    const limit = answerMs === undefined ? {} : { query_timeout: answerMs }
+    const prepared = values.length === 0 ? {} : { name: nameOf(text), values: [...values] }
     try {
-      const { rows } = await this.#client.query<Row>({ ...asked, values: [...values] })
-      return rows
+      return (await this.#client.query<Row>({ text, ...prepared, ...limit })).rows
     } catch (error) {
-      // After a failed statement, the server rejects every later statement. The first error is the useful
-      // one.
-      this.#failure ??= asError(error)
+      this.#failure ??= error
       throw this.#failure
     }
   }
@@ -50,43 +51,41 @@ export class SqlTransaction {
    *
    * @returns the rows. Await them after the commit
    */
-  send<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
-    const answer = this.query<Row>(asked, values)
-    this.#keep(answer)
+  send<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const answer = this.query<Row>(text, values)
+    // `commit` throws the error. This handler prevents an unhandled rejection until then.
+    answer.catch(() => undefined)
+    this.#sent.push(answer)
     return answer
   }
 
   /** Sends a notice to all replicas when the transaction is committed. See `Notices`. */
   notify(topic: string, payload: string): void {
-    void this.send(NOTIFY, this.#noticeOf(topic, payload))
+    void this.send('SELECT tell($1)', [this.#noticeOf(topic, payload)])
   }
 
   /** Commits the transaction, unless a sent statement has failed. @throws the error of that statement */
   async commit(): Promise<void> {
     // After a failed statement, the server answers COMMIT as if it were ROLLBACK.
-    this.#keep(this.#client.query(COMMIT))
+    void this.send('COMMIT')
     if (!this.readOnly) await Promise.all(this.#sent)
   }
 
-  /** Rolls back the transaction. @returns the error that makes the connection unusable, or undefined */
-  async rollback(): Promise<Error | undefined> {
-    try {
-      await this.#client.query(ROLLBACK)
-      return undefined
-    } catch (error) {
-      return asError(error)
-    }
-  }
-
-  #keep(answer: Promise<unknown>): void {
-    // `commit` throws the error. This handler prevents an unhandled rejection until then.
-    answer.catch(error => {
-      this.#failure ??= asError(error)
-    })
-    this.#sent.push(answer)
+  /** Rolls back the transaction. @returns whether the connection is still usable */
+  rollback(): Promise<boolean> {
+    return this.#client.query('ROLLBACK').then(
+      () => true,
+      () => false,
+    )
   }
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
+/** Names of prepared statements by text. There are as many as this project has statements. */
+const names = new Map<string, string>()
+
+/** Returns the name of a prepared statement: a hash, because PostgreSQL cuts names at 63 bytes. */
+function nameOf(text: string): string {
+  const name = names.get(text) ?? createHash('sha256').update(text).digest('base64url')
+  names.set(text, name)
+  return name
 }

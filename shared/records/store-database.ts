@@ -6,8 +6,7 @@ import type { Log } from '../util/log.js'
 import { Notices } from './notices.js'
 import { prepareSchema } from './schema.js'
 import { SqlTransaction } from './sql-transaction.js'
-import { type Statement, statement } from './statement.js'
-import { isOutage, isRefused, lostToAnother, StoreUnavailable, tookTooLong } from './store-error.js'
+import { isOutage, lostToAnother, StoreUnavailable, tookTooLong } from './store-error.js'
 import { readStoreUrl, type StoreAddress } from './store-url.js'
 
 export interface StoreDatabaseOptions {
@@ -39,22 +38,6 @@ const LEAVE_MS = 15_000
  * favour of another one.
  */
 const ATTEMPTS = 3
-
-const ADD_REPLICA = statement('INSERT INTO replicas DEFAULT VALUES RETURNING number')
-const NAME_REPLICA = statement('UPDATE replicas SET instance = $2 WHERE number = $1')
-/** Limits only the wait for a lock. The work under the lock may take any time. */
-const ALONE_LIMITS = statement(`
-  SELECT set_config('idle_in_transaction_session_timeout', '0', true),
-         set_config('lock_timeout', '${ALONE_MS}', true), set_config('statement_timeout', '0', true)`)
-const LOCK_ALONE: Statement = {
-  ...statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' alone ' || $1, 0))"),
-  // Longer than the server's limit, because the server's error is more precise.
-  query_timeout: ALONE_MS + 2_000,
-}
-const REPLICAS = statement(
-  'SELECT number, instance, started_at AS "startedAt" FROM live_replicas ORDER BY number',
-)
-const PING = statement('SELECT 1')
 
 /**
  * A PostgreSQL database that several replicas share. Provides a pool of connections, transactions and
@@ -111,7 +94,9 @@ export class StoreDatabase {
     // The pool replaces a broken idle connection.
     pool.on('error', error => log.warn('a connection to the store broke', error.message))
     try {
-      const { rows } = await pool.query<{ number: number }>(ADD_REPLICA)
+      const { rows } = await pool.query<{ number: number }>(
+        'INSERT INTO replicas DEFAULT VALUES RETURNING number',
+      )
       const replica = rows[0]?.number ?? 0
       const notices = await Notices.open({ address, machine, replica })
       notices.onAvailability(there =>
@@ -128,7 +113,7 @@ export class StoreDatabase {
 
   /** Records the name of this replica's instance. */
   async introduce(instance: string): Promise<void> {
-    await this.write(NAME_REPLICA, [this.replica, instance])
+    await this.write('UPDATE replicas SET instance = $2 WHERE number = $1', [this.replica, instance])
   }
 
   /** The store's host and database, for messages. */
@@ -142,16 +127,16 @@ export class StoreDatabase {
   }
 
   /** Runs a statement that changes nothing, and returns its rows. @throws StoreUnavailable */
-  read<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+  read<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return this.transaction(tx => {
       tx.readOnly = true
-      return tx.query<Row>(asked, values)
+      return tx.query<Row>(text, values)
     })
   }
 
   /** Runs one statement in a transaction of its own, and returns its rows. @throws StoreUnavailable */
-  write<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.transaction(tx => tx.query<Row>(asked, values))
+  write<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.transaction(tx => tx.query<Row>(text, values))
   }
 
   /**
@@ -165,12 +150,11 @@ export class StoreDatabase {
       try {
         return await this.#attempt(work)
       } catch (error) {
+        // A connection of the pool may be broken without notice.
         const lost = error instanceof StoreUnavailable && !error.unsure && !tookTooLong(error.cause)
-        const again = lostToAnother(error) || lost
-        // A connection of the pool may be broken without notice, so another attempt makes sense. A refused
-        // connection means that the store is unreachable.
-        const max = error instanceof StoreUnavailable && isRefused(error.cause) ? this.#attempts : ATTEMPTS
-        if (!again || attempt >= max) throw error
+        // While the store is known to be unreachable, each attempt takes time and fails.
+        const max = this.notices.available ? ATTEMPTS : 1
+        if (attempt >= max || !(lost || lostToAnother(error))) throw error
       }
     }
   }
@@ -185,13 +169,22 @@ export class StoreDatabase {
   async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
     const locked = this.transaction(async tx => {
       tx.readOnly = true
-      void tx.send(ALONE_LIMITS)
-      await tx.query(LOCK_ALONE, [name])
+      // Limits only the wait for a lock. The work under the lock may take any time.
+      void tx.send(`SELECT set_config('lock_timeout', '${ALONE_MS}', true), set_config('statement_timeout', '0', true),
+                           set_config('idle_in_transaction_session_timeout', '0', true)`)
+      // The client waits longer than the server, because the server's error is more precise.
+      const lock = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' alone ' || $1, 0))"
+      await tx.query(lock, [name], ALONE_MS + 2_000)
       // An error of `work` must not make the transaction run `work` again.
       return Promise.allSettled([work()])
     })
     const [outcome] = await locked.catch(error => {
-      throw error instanceof StoreUnavailable && tookTooLong(error.cause) ? busy(name, this.shown) : error
+      if (!(error instanceof StoreUnavailable && tookTooLong(error.cause))) throw error
+      throw new Refusal(
+        'store_busy',
+        `another replica of the store at ${this.shown} has been busy with its ${name} for ${ALONE_MS / 1000} seconds`,
+        'call again in a moment; if it hangs, stop it',
+      )
     })
     if (outcome.status === 'rejected') throw outcome.reason
     return outcome.value
@@ -199,30 +192,19 @@ export class StoreDatabase {
 
   /** Returns the live replicas in the order of their starts. @throws StoreUnavailable */
   replicas(): Promise<Replica[]> {
-    return this.read<Replica & pg.QueryResultRow>(REPLICAS)
-  }
-
-  /** Returns the error for requests that are waiting when the store becomes unreachable. */
-  unavailable(): StoreUnavailable {
-    return new StoreUnavailable(this.#address.shown, false)
+    return this.read<Replica & pg.QueryResultRow>(
+      'SELECT number, instance, started_at AS "startedAt" FROM live_replicas ORDER BY number',
+    )
   }
 
   /** Checks that the store answers. @throws StoreUnavailable */
   async ping(): Promise<void> {
-    await this.read(PING)
+    await this.read('SELECT 1')
   }
 
   close(): Promise<void> {
     this.#closing ??= this.notices.close().then(() => this.#endPool())
     return this.#closing
-  }
-
-  /**
-   * Maximum number of attempts. 1 if the store is known to be unreachable, because each attempt takes time
-   * and fails.
-   */
-  get #attempts(): number {
-    return this.notices.available ? ATTEMPTS : 1
   }
 
   /** Ends the pool. Abandons connections that do not end within the time limit. */
@@ -234,11 +216,13 @@ export class StoreDatabase {
   }
 
   async #attempt<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-    const client = await this.#connect()
-    let broken: Error | undefined
+    const client = await this.#pool.connect().catch(error => {
+      throw this.#inWords(error, false)
+    })
+    let broken = false
     // The running query rejects with the same error. Without a listener, the event would end the process.
-    const onError = (error: Error) => {
-      broken = error
+    const onError = () => {
+      broken = true
     }
     client.on('error', onError)
     let committing = false
@@ -249,19 +233,11 @@ export class StoreDatabase {
       await tx.commit()
       return result
     } catch (error) {
-      broken ??= await tx.rollback()
+      broken ||= !(await tx.rollback())
       throw this.#inWords(error, committing)
     } finally {
       client.off('error', onError)
       client.release(broken)
-    }
-  }
-
-  async #connect(): Promise<pg.PoolClient> {
-    try {
-      return await this.#pool.connect()
-    } catch (error) {
-      throw this.#inWords(error, false)
     }
   }
 
@@ -278,12 +254,4 @@ export class StoreDatabase {
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: never) => unknown {
   if (oid === pg.types.builtins.INT8) return Number
   return pg.types.getTypeParser(oid, format)
-}
-
-function busy(name: string, shown: string): Refusal {
-  return new Refusal(
-    'store_busy',
-    `another replica of the store at ${shown} has been busy with its ${name} for ${ALONE_MS / 1000} seconds`,
-    'call again in a moment; if it hangs, stop it',
-  )
 }

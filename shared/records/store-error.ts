@@ -39,14 +39,6 @@ export function isOutage(error: unknown): boolean {
   return CONNECTION_TEXTS.test(error.message)
 }
 
-/** Returns whether the connection could not be opened, so that nothing can have changed. */
-export function isRefused(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) return /^(57P03|53300|28...|3D000)$/.test(error.code ?? '')
-  return (
-    error instanceof Error && /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|when trying to connect/.test(error.message)
-  )
-}
-
 /**
  * Returns whether a statement took too long, or waited too long for a lock. The caller may repeat the
  * statement later.

@@ -8,7 +8,7 @@ const DEFAULT_SCHEMA = 'understudy'
  * Default number of connections in a pool. On two cores, two connections can work and the others wait for
  * locks.
  */
-const DEFAULT_POOL = 10
+const DEFAULT_POOL = '10'
 
 /**
  * Allowed names of a schema. A schema name is also part of a channel name, and PostgreSQL cuts names at 63
@@ -49,7 +49,13 @@ export interface StoreAddress {
  * @throws Refusal `bad_store`. Its message never contains the password
  */
 export function readStoreUrl(text: string): StoreAddress {
-  const url = parsed(text)
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) {
+    throw bad(
+      'it is no URL of a PostgreSQL database',
+      'it is memory, or postgres://USER:PASSWORD@HOST/DATABASE',
+    )
+  }
+  const url = new URL(text)
   const schema = taken(url, 'schema') ?? taken(url, 'search_path') ?? DEFAULT_SCHEMA
   if (!SCHEMA.test(schema)) {
     throw bad(
@@ -57,7 +63,10 @@ export function readStoreUrl(text: string): StoreAddress {
       'name one of up to 40 lower-case letters, digits and underscores',
     )
   }
-  const pool = readPool(taken(url, 'pool'))
+  const pool = taken(url, 'pool') ?? DEFAULT_POOL
+  if (!/^\d+$/.test(pool) || Number(pool) < 2 || Number(pool) > 200) {
+    throw bad(`its pool is ${JSON.stringify(pool)}`, 'give a number of connections, 2 to 200')
+  }
   const serverUrl = serverUrlOf(url)
   // JIT compilation takes longer than any statement of a store.
   const options = ['-c jit=off', url.searchParams.get('options'), `-c search_path=${schema}`]
@@ -66,7 +75,7 @@ export function readStoreUrl(text: string): StoreAddress {
   url.searchParams.set('options', options)
   return {
     schema,
-    pool,
+    pool: Number(pool),
     serverUrl,
     shown: `${url.host || 'this machine'}${url.pathname}`,
     config: {
@@ -96,16 +105,6 @@ function serverUrlOf(storeUrl: URL): string {
   return url.href
 }
 
-function parsed(text: string): URL {
-  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) {
-    throw bad(
-      'it is no URL of a PostgreSQL database',
-      'it is memory, or postgres://USER:PASSWORD@HOST/DATABASE',
-    )
-  }
-  return new URL(text)
-}
-
 /**
  * Returns one of this project's parameters, and removes it from the URL, because the server does not know it.
  */
@@ -113,13 +112,6 @@ function taken(url: URL, name: string): string | undefined {
   const value = url.searchParams.get(name) ?? undefined
   url.searchParams.delete(name)
   return value
-}
-
-function readPool(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_POOL
-  const pool = Number(text)
-  if (/^\d+$/.test(text) && pool >= 2 && pool <= 200) return pool
-  throw bad(`its pool is ${JSON.stringify(text)}`, 'give a number of connections, 2 to 200')
 }
 
 function bad(what: string, remedy: string): Refusal {
@@ -130,15 +122,10 @@ function bad(what: string, remedy: string): Refusal {
 export const MEMORY = 'memory'
 
 /**
- * Checks the option `store`.
+ * Reads the option `store`. Undefined: the state is in memory.
  *
  * @throws Refusal `bad_store` for a text that is neither `memory` nor the URL of a store
  */
-export function checkStore(store: string): void {
-  if (store !== MEMORY) readStoreUrl(store)
-}
-
-/** Returns the URL of a store's server, or undefined for a store in memory. @throws Refusal `bad_store` */
-export function serverOf(store: string): string | undefined {
-  return store === MEMORY ? undefined : readStoreUrl(store).serverUrl
+export function readStore(store: string): StoreAddress | undefined {
+  return store === MEMORY ? undefined : readStoreUrl(store)
 }

@@ -1,4 +1,3 @@
-import { machineNow } from '../clock/clock.js'
 import { wasReset } from '../errors.js'
 import type { List, Partition, Summary, Table, Totals } from './partition.js'
 
@@ -27,24 +26,35 @@ export interface StoreFacts {
    */
   readonly replicas: readonly number[] | undefined
   readonly generation: number
-  /**
-   * The time of the store's machine, in milliseconds since the epoch. Undefined: the store is in this
-   * process.
-   */
-  readonly storeTime: number | undefined
+  /** The time of the store's machine, in milliseconds since the epoch. */
+  readonly storeTime: number
+}
+
+/** The announcement that a transaction makes after its commit. See `Transaction.announce`. */
+interface Announcement {
+  readonly detail: string
+  readonly elsewhere: boolean
 }
 
 /** Reads and changes one partition. It is valid only while its work runs. */
 export class Transaction {
+  /** Number of times that the whole state has been replaced. */
+  readonly generation: number
+  /**
+   * The time of the store's machine, in milliseconds since the epoch. It differs from the time of the
+   * instance's clock.
+   */
+  readonly storeTime: number
   readonly #partition: Partition
   readonly #facts: StoreFacts
   #over = false
-  #announced: string | undefined
-  #elsewhere = false
+  #announcement: Announcement | undefined
 
   constructor(partition: Partition, facts: StoreFacts) {
     this.#partition = partition
     this.#facts = facts
+    this.generation = facts.generation
+    this.storeTime = facts.storeTime
   }
 
   /** Records by key. */
@@ -86,39 +96,19 @@ export class Transaction {
     return replicas
   }
 
-  /** Number of times that the whole state has been replaced. */
-  get generation(): number {
-    return this.#facts.generation
-  }
-
-  /**
-   * The time of the store's machine, in milliseconds since the epoch. It differs from the time of the
-   * instance's clock.
-   */
-  get storeTime(): number {
-    return this.#facts.storeTime ?? machineNow()
-  }
-
   /**
    * Notifies the watchers of the partition on every replica after the commit.
    *
    * @param elsewhere whether other replicas may be watching. If not, no PostgreSQL notification is sent,
-   *   because
-   *   PostgreSQL commits transactions with notifications one at a time. Default true
+   *   because PostgreSQL commits transactions with notifications one at a time. Default true
    */
   announce(detail = '', elsewhere = true): void {
-    this.#announced = detail
-    this.#elsewhere ||= elsewhere
+    this.#announcement = { detail, elsewhere: elsewhere || this.#announcement?.elsewhere === true }
   }
 
-  /** For the store: the detail to announce after the commit. Undefined: the transaction announces nothing. */
-  get announced(): string | undefined {
-    return this.#announced
-  }
-
-  /** For the store: whether another replica may be watching. */
-  get elsewhere(): boolean {
-    return this.#elsewhere
+  /** For the store: the announcement to make after the commit. Undefined: none. */
+  get announcement(): Announcement | undefined {
+    return this.#announcement
   }
 
   /**
@@ -128,7 +118,7 @@ export class Transaction {
    */
   run<T>(work: (tx: Transaction) => T, { generation }: TransactionOptions): T {
     try {
-      if (generation !== undefined && generation !== this.#facts.generation) throw wasReset()
+      if (generation !== undefined && generation !== this.generation) throw wasReset()
       const result = work(this)
       if (result instanceof Promise) {
         result.catch(() => undefined)

@@ -1,6 +1,6 @@
 import { Refusal } from '../../../shared/errors.js'
 import type { Instance } from '../../../shared/instance.js'
-import { serverOf } from '../../../shared/records/store-url.js'
+import { readStore } from '../../../shared/records/store-url.js'
 import { defined } from '../../../shared/util/defined.js'
 import type {
   DatabaseCopies,
@@ -76,7 +76,7 @@ export async function checkBesideStore({
   store,
   ...options
 }: DatabasesOptions & { store?: string }): Promise<void> {
-  const url = store === undefined ? undefined : serverOf(store)
+  const url = store === undefined ? undefined : readStore(store)?.serverUrl
   if (url === undefined) return
   rejectEmbedded(options)
   if (options.databases !== undefined) return

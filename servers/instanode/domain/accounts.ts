@@ -62,11 +62,11 @@ export class Accounts {
 
   /** Returns the account of a bearer token, with its current plan. Undefined if the token is not valid. */
   async find(bearer: string): Promise<Account | undefined> {
-    const fixedAccount = await this.#store.accountByToken(bearer)
+    const fixedAccount = await this.#store.account(({ fixedToken }) => fixedToken === bearer)
     if (fixedAccount !== undefined) return fixedAccount
     const proof = this.#stillVerified(bearer) ?? (await this.#credentials.verify(bearer))
     if (proof === undefined) return undefined
-    const account = await this.#store.accountByUser(proof.userId)
+    const account = await this.#store.account(({ userId }) => userId === proof.userId)
     if (account !== undefined) this.#remember(bearer, account, proof)
     return account
   }

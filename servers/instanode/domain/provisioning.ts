@@ -141,8 +141,9 @@ export class Provisioning {
   async #overCap(subnet: string, type: ResourceType): Promise<Provisioned<TierLimits>> {
     const { store, clock, contract } = this.#options
     if (!contract.returnsExistingOverCap) throw rateLimited()
-    const candidates = await store.madeFrom(subnet, type)
-    const newest = candidates.find(resource => isLive(resource, clock.now()))
+    const newest = (await store.resources()).findLast(
+      resource => resource.subnet === subnet && resource.type === type && isLive(resource, clock.now()),
+    )
     if (newest === undefined) throw rateLimited()
     return {
       id: newest.id,

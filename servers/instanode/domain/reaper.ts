@@ -76,7 +76,8 @@ export class Reaper {
 
   /** Plans a round at the earliest instant at which a resource in the store is due. */
   async planNextRound(): Promise<void> {
-    this.planRound((await this.#options.store.nextDue()) ?? null)
+    const visits = await this.#options.store.visits()
+    this.planRound(visits.reduce<number | null>((next, [, visit]) => Math.min(next ?? visit, visit), null))
   }
 
   /**
@@ -133,9 +134,10 @@ export class Reaper {
 
   async #reapDue(): Promise<void> {
     const { store, clock, log } = this.#options
-    const due = await store.due(clock.now())
+    const now = clock.now()
+    const due = (await store.visits()).filter(([, visit]) => visit <= now)
     await Promise.all(
-      due.map(token =>
+      due.map(([token]) =>
         this.reap(token)
           .catch(error =>
             log.error(

@@ -5,7 +5,7 @@ import type { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import { tierLimits } from '../limits.js'
-import { type Delivery, isLive, type Resource } from './model.js'
+import { type Delivery, isLive } from './model.js'
 import type { InstanodeStore } from './store.js'
 
 export interface ReceiversOptions {
@@ -35,7 +35,7 @@ export class Receivers {
   }
 
   async state(token: string): Promise<ReceiverState> {
-    const receiver = await this.#find(token)
+    const { receiver } = await this.#options.store.receiver(token)
     if (receiver === undefined) return 'unknown'
     return isLive(receiver, this.#options.clock.now()) ? 'active' : 'inactive'
   }
@@ -54,7 +54,7 @@ export class Receivers {
     request: Omit<Delivery, 'id' | 'receivedAt'>,
   ): Promise<string | undefined> {
     const { store, clock, ids, contract, log } = this.#options
-    const [generation, receiver] = await Promise.all([store.generation(), this.#find(token)])
+    const { receiver, generation } = await store.receiver(token)
     const receivedAt = clock.now()
     if (receiver === undefined || !isLive(receiver, receivedAt)) return undefined
     const delivery: Delivery = { id: ids.uuid(), receivedAt, ...request }
@@ -84,11 +84,6 @@ export class Receivers {
     if (this.#listeners.size === 0) return
     const delivery = await this.#options.store.delivery(token, id)
     if (delivery !== undefined) this.#notifyListeners(token, delivery)
-  }
-
-  async #find(token: string): Promise<Resource | undefined> {
-    const resource = await this.#options.store.find(token)
-    return resource?.type === 'webhook' ? resource : undefined
   }
 
   #notifyListeners(token: string, delivery: Delivery): void {

@@ -3,7 +3,7 @@ import { isUnsure } from '../../../shared/errors.js'
 import { EMPTY_SUMMARY, type PartitionDump, type Table } from '../../../shared/records/partition.js'
 import type { NewsListener, Records } from '../../../shared/records/records.js'
 import type { Transaction, TransactionOptions } from '../../../shared/records/transaction.js'
-import { type Account, type Delivery, nextVisit, type Resource, type ResourceType } from './model.js'
+import { type Account, type Delivery, nextVisit, type Resource } from './model.js'
 
 const SCOPE = 'instanode'
 
@@ -21,20 +21,10 @@ const MAX_DELIVERY_BYTES = 256 * 1024 * 1024
 /** Characters of a subnet in its key. A proxy may send any text instead of an address. */
 const MARK_CHARS = 64
 
-interface AccountRecord {
-  readonly account: Account
-  readonly position: number
-}
-
 interface ResourceRecord {
   readonly resource: Resource
   /** Tells which of two resources of one instant was made later. */
   readonly position: number
-}
-
-interface ProvisionsRecord {
-  readonly day: string
-  readonly count: number
 }
 
 interface DeliveryRecord extends Omit<Delivery, 'body'> {
@@ -57,26 +47,20 @@ export class InstanodeStore {
   /** Stores an account. Replaces one with the same id. */
   saveAccount(account: Account): Promise<void> {
     return this.#inService(tx => {
-      const accounts = tx.table<AccountRecord>('accounts')
-      const position = accounts.get(account.id)?.position ?? accounts.size
-      accounts.set(account.id, { account, position })
+      const accounts = accountsOf(tx)
+      const known = [...accounts.entries()].find(([, { id }]) => id === account.id)
+      accounts.set(known?.[0] ?? accounts.size + 1, account)
     })
   }
 
+  /** Returns all accounts in the order in which they were added. */
   accounts(): Promise<Account[]> {
-    return this.#inService(tx =>
-      [...tx.table<AccountRecord>('accounts').values()]
-        .toSorted((one, other) => one.position - other.position)
-        .map(({ account }) => account),
-    )
+    return this.#inService(tx => accountsOf(tx).values())
   }
 
-  accountByToken(fixedToken: string): Promise<Account | undefined> {
-    return this.#account(account => account.fixedToken === fixedToken)
-  }
-
-  accountByUser(userId: string): Promise<Account | undefined> {
-    return this.#account(account => account.userId === userId)
+  /** Returns the first account that `test` accepts. */
+  account(test: (account: Account) => boolean): Promise<Account | undefined> {
+    return this.#inService(tx => accountsOf(tx).find(0, test))
   }
 
   /**
@@ -87,15 +71,15 @@ export class InstanodeStore {
    */
   countProvision(subnet: string, day: string, cap: number): Promise<boolean> {
     return this.#inService(tx => {
-      const provisions = tx.table<ProvisionsRecord>('provisions')
+      const provisions = tx.table<number>('provisions')
       const key = `${day} ${markOf(subnet)}`
-      const count = provisions.get(key)?.count ?? 0
+      const count = provisions.get(key) ?? 0
       if (count >= cap) return false
       if (count === 0) {
-        for (const [old, { day: of }] of [...provisions.entries()])
-          if (of < dayBefore(day)) provisions.delete(old)
+        const yesterday = dayBefore(day)
+        for (const old of [...provisions.keys()]) if (old < yesterday) provisions.delete(old)
       }
-      provisions.set(key, { day, count: count + 1 })
+      provisions.set(key, count + 1)
       return true
     })
   }
@@ -134,12 +118,19 @@ export class InstanodeStore {
     return this.#inService(tx => resourcesOf(tx).get(token)?.resource)
   }
 
+  /** Finds a receiver, and the store's generation at that moment. See `pushDelivery`. */
+  receiver(token: string): Promise<{ receiver: Resource | undefined; generation: number }> {
+    return this.#inService(tx => {
+      const resource = resourcesOf(tx).get(token)?.resource
+      return { receiver: resource?.type === 'webhook' ? resource : undefined, generation: tx.generation }
+    })
+  }
+
   /**
    * Changes one resource.
    *
    * @param change receives the resource and returns the new one. Undefined or an error changes nothing. It
-   *   may be
-   *   called again.
+   *   may be called again.
    * @returns the changed resource, or undefined if nothing was changed
    */
   alter(
@@ -167,21 +158,16 @@ export class InstanodeStore {
     return owned.reverse().sort((one, other) => other.createdAt - one.createdAt)
   }
 
-  /** Returns the resources of a type and a subnet, the newest first. */
-  async madeFrom(subnet: string, type: ResourceType): Promise<Resource[]> {
-    const resources = await this.resources()
-    return resources.filter(made => made.subnet === subnet && made.type === type).toReversed()
-  }
-
-  /** The tokens of the resources that the reaper has to visit by `instant`. */
-  due(instant: number): Promise<string[]> {
-    return this.#inService(tx => visitsIn(tx).flatMap(([token, visit]) => (visit <= instant ? token : [])))
-  }
-
-  /** When the reaper has to visit a resource next. Undefined: it has none to visit. */
-  async nextDue(): Promise<number | undefined> {
-    const visits = await this.#inService(visitsIn)
-    return visits.reduce<number | undefined>((next, [, visit]) => Math.min(next ?? visit, visit), undefined)
+  /** Returns the tokens of the resources that the reaper has to visit, each with the instant. */
+  visits(): Promise<[token: string, instant: number][]> {
+    return this.#inService(tx => {
+      const visits: [string, number][] = []
+      for (const { resource } of resourcesOf(tx).values()) {
+        const visit = nextVisit(resource)
+        if (visit !== null) visits.push([resource.token, visit])
+      }
+      return visits
+    })
   }
 
   /**
@@ -274,15 +260,6 @@ export class InstanodeStore {
     return this.records.replace(SCOPE, partitions)
   }
 
-  #account(test: (account: Account) => boolean): Promise<Account | undefined> {
-    return this.#inService(tx => {
-      for (const { account } of tx.table<AccountRecord>('accounts').values()) {
-        if (test(account)) return account
-      }
-      return undefined
-    })
-  }
-
   #inService<T>(work: (tx: Transaction) => T, options?: TransactionOptions): Promise<T> {
     return this.records.transaction(SERVICE, work, options)
   }
@@ -324,18 +301,12 @@ export function withUrls(
   }))
 }
 
-function resourcesOf(tx: Transaction): Table<ResourceRecord> {
-  return tx.table<ResourceRecord>(RESOURCES)
+function accountsOf(tx: Transaction) {
+  return tx.list<Account>('accounts')
 }
 
-/** Tokens of the resources that the reaper has to visit, each with the instant. */
-function visitsIn(tx: Transaction): [token: string, visit: number][] {
-  const visits: [string, number][] = []
-  for (const { resource } of resourcesOf(tx).values()) {
-    const visit = nextVisit(resource)
-    if (visit !== null) visits.push([resource.token, visit])
-  }
-  return visits
+function resourcesOf(tx: Transaction): Table<ResourceRecord> {
+  return tx.table<ResourceRecord>(RESOURCES)
 }
 
 /** Has one record once the receiver accepts no more deliveries. */

@@ -1,4 +1,4 @@
-import type { List, PartitionDump, RecordDump, Table } from '../../../shared/records/partition.js'
+import type { List, PartitionDump, Table, Totals } from '../../../shared/records/partition.js'
 import type { Transaction } from '../../../shared/records/transaction.js'
 import { Consumer } from './consumer.js'
 import { expiryOf, type Room, type StoredMessage } from './model.js'
@@ -105,8 +105,7 @@ export class RoomTransaction {
 
   /** Returns the usage of all rooms together. Requires the option `totals`. */
   usage(): Usage {
-    const { open, entries, bytes } = this.#tx.totals
-    return { rooms: open, messages: entries, ciphertextChars: bytes }
+    return usageOf(this.#tx.totals)
   }
 
   /** Wakes waiting requests in this room, on every replica. */
@@ -135,7 +134,7 @@ export class RoomTransaction {
     }
     if (this.#expiry() > now) return
     let expiry = Number.POSITIVE_INFINITY
-    for (const message of [...messages.values()]) {
+    for (const message of messages.values()) {
       if (expiryOf(message) <= now) this.#delete(message)
       else expiry = Math.min(expiry, expiryOf(message))
     }
@@ -254,28 +253,35 @@ export class RoomTransaction {
   }
 }
 
-/** Returns a room's partition with one pin of one replica, from the beginning of the first pin. */
+/** Returns the usage of all rooms together. @param totals of the partitions of rooms */
+export function usageOf({ open, entries, bytes }: Totals): Usage {
+  return { rooms: open, messages: entries, ciphertextChars: bytes }
+}
+
+/**
+ * Returns a room's partition with one pin, of one replica: from the beginning of the first pin, and with the
+ * end of the last one.
+ */
 export function withOneHold(partition: PartitionDump, replica: string): PartitionDump {
-  const holds = partition.records.flatMap(([collection, , value]) =>
-    collection === HOLDS ? [Object(value) as ReplicaPin] : [],
-  )
+  const holds = holdsIn(partition)
   if (holds.length === 0) return partition
-  const since = holds.flatMap(hold => hold.since ?? [])
   const released = holds.flatMap(hold => hold.released ?? [])
   const one: ReplicaPin = {
-    since: since.length === 0 ? null : Math.min(...since),
+    since: heldSince(partition) ?? null,
     released: released.length === 0 ? null : Math.max(...released),
   }
   const others = partition.records.filter(([collection]) => collection !== HOLDS)
-  const at = others.findIndex(([collection]) => collection > HOLDS)
-  const records: RecordDump[] = others.toSpliced(at < 0 ? others.length : at, 0, [HOLDS, replica, one])
-  return { ...partition, records }
+  return { ...partition, records: [...others, [HOLDS, replica, one]] }
 }
 
-/** Returns the beginning of a room's pin in a dump, if it has one. */
-export function heldSince({ records }: PartitionDump): number | undefined {
-  for (const [collection, , value] of records) {
-    if (collection === HOLDS) return Object(value).since ?? undefined
-  }
-  return undefined
+/** Returns the beginning of a room's first pin in a dump, if it has one. */
+export function heldSince(partition: PartitionDump): number | undefined {
+  const since = holdsIn(partition).flatMap(hold => hold.since ?? [])
+  return since.length === 0 ? undefined : Math.min(...since)
+}
+
+function holdsIn({ records }: PartitionDump): ReplicaPin[] {
+  return records.flatMap(([collection, , value]) =>
+    collection === HOLDS ? [Object(value) as ReplicaPin] : [],
+  )
 }

@@ -247,11 +247,11 @@ function hasUnacknowledged(tx: RoomTransaction): boolean {
  */
 export class RoomPins {
   readonly #clock: Clock
-  readonly #store: Pick<SafebotStore, 'pin' | 'unpin'>
+  readonly #store: Pick<SafebotStore, 'transaction'>
   /** The pinned rooms by id. `since` is the instant of the first pin. */
   readonly #pinned = new Map<string, { count: number; since: number }>()
 
-  constructor(clock: Clock, store: Pick<SafebotStore, 'pin' | 'unpin'>) {
+  constructor(clock: Clock, store: Pick<SafebotStore, 'transaction'>) {
     this.#clock = clock
     this.#store = store
   }
@@ -263,7 +263,7 @@ export class RoomPins {
     else {
       const since = this.#clock.now()
       this.#pinned.set(roomId, { count: 1, since })
-      void this.#record(() => this.#store.pin(roomId, since))
+      void this.#record(roomId, tx => tx.pin(since))
     }
     let released = false
     return () => {
@@ -285,7 +285,7 @@ export class RoomPins {
     for (const [roomId, pinned] of this.#pinned) pinned.since = sinceInSnapshot.get(roomId) ?? now
     await this.recordAll()
     for (const [roomId] of sinceInSnapshot) {
-      if (!this.#pinned.has(roomId)) await this.#record(() => this.#store.unpin(roomId, now))
+      if (!this.#pinned.has(roomId)) await this.#record(roomId, tx => tx.unpin(now))
     }
   }
 
@@ -294,9 +294,7 @@ export class RoomPins {
    * this replica because the replica seemed to have ended.
    */
   async recordAll(): Promise<void> {
-    const writes = [...this.#pinned].map(([roomId, { since }]) =>
-      this.#record(() => this.#store.pin(roomId, since)),
-    )
+    const writes = [...this.#pinned].map(([roomId, { since }]) => this.#record(roomId, tx => tx.pin(since)))
     await Promise.all(writes)
   }
 
@@ -307,14 +305,14 @@ export class RoomPins {
     if (pinned.count > 0) return
     this.#pinned.delete(roomId)
     const now = this.#clock.now()
-    void this.#record(() => this.#store.unpin(roomId, now))
+    void this.#record(roomId, tx => tx.unpin(now))
   }
 
   /**
    * Writes to the store and ignores errors. {@link recordAll} repeats the write when the store is available
    * again.
    */
-  #record(write: () => Promise<void>): Promise<void> {
-    return write().catch(() => undefined)
+  async #record(roomId: string, change: (tx: RoomTransaction) => void): Promise<void> {
+    await this.#store.transaction(roomId, change).catch(() => undefined)
   }
 }

@@ -19,7 +19,7 @@ import {
   spendNonce,
   type UsedNonce,
 } from './nonces.js'
-import { heldSince, RoomTransaction, type Usage, withOneHold } from './room-transaction.js'
+import { heldSince, RoomTransaction, type Usage, usageOf, withOneHold } from './room-transaction.js'
 
 const SCOPE = 'safebot'
 const ROOMS = `${SCOPE}/room`
@@ -80,8 +80,7 @@ export class SafebotStore {
   }
 
   async usage(): Promise<Usage> {
-    const { open, entries, bytes } = await this.records.totals(ROOMS)
-    return { rooms: open, messages: entries, ciphertextChars: bytes }
+    return usageOf(await this.records.totals(ROOMS))
   }
 
   async identity(handle: string): Promise<Identity | undefined> {
@@ -117,16 +116,6 @@ export class SafebotStore {
     })
   }
 
-  /** Pins a room for this replica from an instant on. */
-  pin(roomId: string, since: number): Promise<void> {
-    return this.#inRoom(roomId, tx => tx.pin(since))
-  }
-
-  /** Ends this replica's pin. */
-  unpin(roomId: string, at: number): Promise<void> {
-    return this.#inRoom(roomId, tx => tx.unpin(at))
-  }
-
   /**
    * Calls `listener` for each announcement in a room, on any replica, until the returned function is called.
    */
@@ -142,13 +131,12 @@ export class SafebotStore {
     return this.records.transaction(WORLD, tx => tx.table<WorldKeys>('world').set('keys', keys))
   }
 
-  /** Returns all records, at one instant between transactions. Pins of all replicas count as this one's. */
-  async dump(): Promise<PartitionDump[]> {
-    const replica = String(this.records.replica)
-    return (await this.records.dump(SCOPE)).map(partition => withOneHold(partition, replica))
+  /** Returns all records, at one instant between transactions. */
+  dump(): Promise<PartitionDump[]> {
+    return this.records.dump(SCOPE)
   }
 
-  /** Replaces all records in one transaction. */
+  /** Replaces all records in one transaction. Pins of all replicas count as this one's. */
   async load(partitions: readonly PartitionDump[]): Promise<void> {
     const replica = String(this.records.replica)
     await this.records.replace(

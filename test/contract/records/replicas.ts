@@ -128,7 +128,7 @@ export const REPLICA_CASES: Readonly<
     const heard: unknown[] = []
     two.watch(ONE, news => heard.push(news))
     await two.transaction(ONE, tx => names(tx).size)
-    const lost = vi.spyOn(Notices.prototype, 'noticeOf').mockReturnValue(['nowhere', ''])
+    const lost = vi.spyOn(Notices.prototype, 'noticeOf').mockReturnValue('0 nothing ')
     await one.transaction(ONE, tx => {
       names(tx).set('a', 1)
       tx.announce()

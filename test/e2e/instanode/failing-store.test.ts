@@ -72,7 +72,7 @@ it('a database whose row cannot be stored is dropped again, with 503 internal_er
 // fidelity instanode/http, same: A receiver that cannot be looked up gets 503 `lookup_failed`.
 it('a receiver that cannot be looked up gets 503 lookup_failed', async () => {
   const { api, store } = await start()
-  store.find = down
+  store.receiver = down
   for (const method of ['POST', 'GET']) {
     const { status, json } = await api('/webhook/receive/00000000-0000-4000-8000-000000000000', method)
     expect([status, json]).toEqual([503, { error: 'lookup_failed', ok: false }])

@@ -97,7 +97,7 @@ describe('a task, on two replicas', () => {
     await ack(worker, url, await claimNow(worker, url))
     const claiming = claim(worker, url)
     await two.instance.clock.whenPending(1)
-    const told = vi.spyOn(Notices.prototype, 'noticeOf').mockReturnValue(['nowhere', ''])
+    const told = vi.spyOn(Notices.prototype, 'noticeOf').mockReturnValue('0 nothing ')
     await say(boss, url, 'work')
     expect(told).toHaveBeenCalled()
     told.mockRestore()

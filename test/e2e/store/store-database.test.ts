@@ -1,6 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Clock } from '../../../shared/clock/clock.js'
-import { statement } from '../../../shared/records/statement.js'
 import { StoreDatabase } from '../../../shared/records/store-database.js'
 import { readStoreUrl } from '../../../shared/records/store-url.js'
 import { silentLog } from '../../../shared/util/log.js'
@@ -8,13 +7,11 @@ import { useStores } from '../../support/databases/store.js'
 import { until } from '../../support/until.js'
 
 /** The journal's table stands for any that a transaction of the store writes to. */
-const LOST = statement('SELECT lost FROM journal ORDER BY place')
-const ADD = statement('INSERT INTO journal (replica, lost) VALUES (0, $1)')
+const LOST = 'SELECT lost FROM journal ORDER BY place'
+const ADD = 'INSERT INTO journal (replica, lost) VALUES (0, $1)'
 /** Two of them lock each other's rows in another order. */
-const LOCK = statement(
-  'UPDATE journal SET lost = lost + 1 WHERE lost >= $1 AND lost < $1 + 10 RETURNING lost',
-)
-const LIVE = statement('SELECT number FROM live_replicas ORDER BY number')
+const LOCK = 'UPDATE journal SET lost = lost + 1 WHERE lost >= $1 AND lost < $1 + 10 RETURNING lost'
+const LIVE = 'SELECT number FROM live_replicas ORDER BY number'
 
 const stores = useStores()
 
@@ -40,9 +37,9 @@ describe('opening a store', () => {
   })
 
   test.each([
-    ['a newer version', 'records-3', 'store_newer', 'use that version'],
+    ['a newer version', 'records-4', 'store_newer', 'use that version'],
     ['an older version', 'base-1', 'store_older', 'DROP SCHEMA'],
-    ['an older version', 'records-1', 'store_older', 'DROP SCHEMA'],
+    ['an older version', 'records-2', 'store_older', 'DROP SCHEMA'],
   ])('a schema that %s has made is refused, and stays as it is', async (_, name, code, remedy) => {
     const url = stores.freshUrl()
     await open(url)
@@ -121,7 +118,7 @@ describe('a transaction', () => {
     await expect(failing).rejects.toThrow('changed my mind')
     const spoilt = store.transaction(async tx => {
       tx.send(ADD, [1])
-      tx.send(statement('INSERT INTO journal (replica) VALUES (NULL)'))
+      tx.send('INSERT INTO journal (replica) VALUES (NULL)')
     })
     await expect(spoilt).rejects.toThrow('null value')
     expect(await store.read(LOST)).toEqual([])

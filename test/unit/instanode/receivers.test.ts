@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { contractOf } from '../../../servers/instanode/contract.js'
 import type { Resource } from '../../../servers/instanode/domain/model.js'
 import { Receivers } from '../../../servers/instanode/domain/receivers.js'
@@ -11,8 +11,8 @@ import { RwLock } from '../../../shared/util/locks.js'
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const REQUEST = { method: 'POST', path: '/', query: '', rawHeaders: [], body: Buffer.from('x') }
 
-// fidelity instanode/http, same: A delivery that cannot be stored is still answered with an id.
-it('a delivery that cannot be stored is accepted, and the server log has the cause', async () => {
+/** A store with one receiver, and the receivers on it. */
+async function start() {
   const store = new InstanodeStore(new MemoryRecords())
   const hook: Resource = {
     ...{ id: TOKEN, token: TOKEN, type: 'webhook', name: 'hook', tier: 'paid', status: 'active' },
@@ -28,6 +28,19 @@ it('a delivery that cannot be stored is accepted, and the server log has the cau
     lock: new RwLock(),
     log: { warn: () => undefined, error: message => errors.push(message) },
   })
+  return { store, receivers, errors }
+}
+
+it('a delivery takes two transactions: one finds the receiver, one stores the delivery', async () => {
+  const { store, receivers } = await start()
+  const transactions = vi.spyOn(store.records, 'transaction')
+  await receivers.storeDelivery(TOKEN, REQUEST)
+  expect(transactions).toHaveBeenCalledTimes(2)
+})
+
+// fidelity instanode/http, same: A delivery that cannot be stored is still answered with an id.
+it('a delivery that cannot be stored is accepted, and the server log has the cause', async () => {
+  const { store, receivers, errors } = await start()
   const heard: unknown[] = []
   receivers.onDelivery((...told) => heard.push(told))
   store.pushDelivery = () => Promise.reject(new Error('down'))
