@@ -1,9 +1,12 @@
-/** The contracts. `documented` follows the published words, `observed` follows the running service. */
+/**
+ * The names of the contracts. `documented` follows the published words, `observed` follows the running
+ * service.
+ */
 export const CONTRACT_NAMES = ['documented', 'observed'] as const
 
 export type ContractName = (typeof CONTRACT_NAMES)[number]
 
-/** One such disagreement. A server's table of them is its contract. */
+/** A point where the two contracts of a server differ. Each server has a table of such points. */
 export interface ContractRow {
   /** The behaviour in question. */
   about: string
