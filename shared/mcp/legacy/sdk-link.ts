@@ -3,7 +3,7 @@ import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/
 import type { JSONRPCMessage, MessageExtraInfo, RequestId } from '@modelcontextprotocol/sdk/types.js'
 
 export interface SdkLinkOptions {
-  /** Receives each message that the SDK's server sends. Answers to pings of this link are not passed on. */
+  /** Receives each message that the SDK's server sends, except the answers to the pings of this link. */
   sent(message: JSONRPCMessage, options: TransportSendOptions | undefined): void
   onError(error: Error): void
   /** Called when a client has sent a notification that the SDK cannot use. */
@@ -11,8 +11,8 @@ export interface SdkLinkOptions {
 }
 
 /**
- * The beginning of the SDK's error about an unusable notification. The SDK reports the error later, so only
- * this text identifies the error. The rest of the text quotes the client's message.
+ * The beginning of the SDK's error about an unusable notification. The SDK reports this error after `hand`
+ * has returned, so only this text identifies the error. The rest of the text quotes the client's message.
  */
 const USELESS =
   /^(Uncaught error in notification handler|Received a progress notification for an unknown token)/
@@ -26,7 +26,7 @@ export class SdkLink implements Transport {
   onclose?: NonNullable<Transport['onclose']>
   onerror?: NonNullable<Transport['onerror']>
   readonly #options: SdkLinkOptions
-  /** Resolves the open pings, by the id of the ping. */
+  /** The functions that resolve the open pings. The key is the id of the ping. */
   readonly #pings = new Map<RequestId, () => void>()
   /** Set while the SDK handles a message. `failed` becomes true if the SDK cannot read the message. */
   #reading: { failed: boolean } | undefined
