@@ -2,7 +2,13 @@ import type { Request, Response } from 'express'
 import type { z } from 'zod'
 import { Refusal } from '../errors.js'
 import { checked, strict } from '../util/check.js'
-import { type Operation, type OperationDescription, operation, type Returned, searchOf } from './operation.js'
+import {
+  type Operation,
+  type OperationDescription,
+  operation,
+  queryTextOf,
+  type Returned,
+} from './operation.js'
 
 /** Maximum nesting depth of a body. A deeper value can be parsed, but it cannot be copied or shown. */
 const MAX_DEPTH = 100
@@ -111,7 +117,7 @@ function isDeeperThan(value: unknown, levels: number): boolean {
  */
 function queryOf(request: Request, schema: z.ZodObject | undefined): unknown {
   const given: Record<string, string> = {}
-  for (const [name, value] of new URLSearchParams(searchOf(request))) {
+  for (const [name, value] of new URLSearchParams(queryTextOf(request))) {
     if (Object.hasOwn(given, name)) {
       throw new Refusal('bad_query', `query.${name} is given twice`, 'give it once')
     }

@@ -71,7 +71,7 @@ export function paramOf({ params }: Request, name: string): string {
 }
 
 /** Returns the text after the `?` of the URL. Returns an empty text if there is no `?`. */
-export function searchOf({ url }: Request): string {
+export function queryTextOf({ url }: Request): string {
   const mark = url.indexOf('?')
   return mark < 0 ? '' : url.slice(mark + 1)
 }
