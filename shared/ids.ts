@@ -66,8 +66,8 @@ export class IdSource {
   }
 
   /**
-   * Moves this source and its streams to earlier or later positions. Later draws repeat the draws after those
-   * positions.
+   * Moves this source and its streams to the given positions, which can be earlier or later ones. The next
+   * draws then give the bytes that belong to those positions.
    */
   moveTo({ drawn, streams }: IdPositions): void {
     this.#keystream = keystream(this.#key, drawn)

@@ -35,7 +35,7 @@ export interface Instance {
   readonly store: StoreDatabase | undefined
   /** The parts that this instance shares with the other replicas. Undefined: there is no store. */
   readonly sharing: Sharing | undefined
-  /** Whether HTTP answers contain the name of this instance and the `seq` of their journal entry. */
+  /** Whether HTTP answers have headers with the name of this instance and the `seq` of the journal entry. */
   readonly stamp: boolean
   readonly log: Log
   /** Called when one of the servers has crashed. */
@@ -44,7 +44,7 @@ export interface Instance {
   close(): Promise<void>
 }
 
-/** Options for the amount of detail in the state. */
+/** Selects the details that the state contains. */
 export interface StateRequest {
   /** Whether passwords and tokens are shown without masking. */
   secrets: boolean

@@ -30,8 +30,8 @@ declare module 'express-serve-static-core' {
 }
 
 /**
- * Express settings with which paths are compared exactly, including upper and lower case. In production mode,
- * Express sends no stack traces.
+ * Express settings that make paths match exactly, including upper and lower case. In production mode, Express
+ * sends no stack traces.
  */
 const EXACT = { 'case sensitive routing': true, 'strict routing': true, etag: false, env: 'production' }
 
@@ -84,7 +84,7 @@ export interface ApiOptions {
   notFound: RequestHandler
 }
 
-/** Stores the bytes that a body parser of Express has read in `rawBody` of the request. */
+/** Sets `rawBody` of the request to the bytes that a body parser of Express has read. */
 export function keepRawBody(request: IncomingMessage, _response: unknown, bytes: Buffer): void {
   Object.assign(request, { rawBody: bytes })
 }
@@ -93,7 +93,7 @@ export function keepRawBody(request: IncomingMessage, _response: unknown, bytes:
  * Creates an HTTP API from operations. The API is an Express application that reads the body, records the
  * request in the journal, runs the operation, and sends the returned value.
  *
- * The journal records every request with its exact body, including each refused request. The entry is closed
+ * The journal records every request with its exact body, even if the request is refused. The entry is closed
  * just before the answer is sent. If the process is killed after the answer, the journal therefore has the
  * complete entry.
  */

@@ -50,8 +50,8 @@ export interface CheckedApiOptions {
 
 /**
  * Creates an HTTP API that belongs to this project and does not imitate a real service. Every error has the
- * form `{"error":{"code","message","hint"}}`. The journal does not record requests to such an API, because it
- * is only for requests to the stand-ins.
+ * form `{"error":{"code","message","hint"}}`. The journal does not record requests to such an API, because
+ * the journal is only for requests to the stand-ins.
  */
 export function createCheckedApi({ name, operations, hint, log }: CheckedApiOptions): HttpHandler {
   return createApi({

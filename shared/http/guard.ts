@@ -19,7 +19,7 @@ export interface GuardOptions {
 }
 
 /**
- * Checks by the Host and Origin headers whether a request is meant for this listener.
+ * Checks the Host and Origin headers, and refuses requests that are not meant for this listener.
  *
  * A web page can make a browser call a loopback port. By DNS rebinding, the call can also use a host name of
  * the attacker. The page cannot forge these two headers. The MCP specification requires the status 403 for a

@@ -169,7 +169,7 @@ function listenError(error: NodeJS.ErrnoException, option: string, host: string,
     return new Refusal(
       'port_busy',
       `port ${port} on ${host} is in use`,
-      `stop what listens there, or choose another with ${option} (0 picks a free one)`,
+      `stop the program that listens there, or choose another port with ${option} (0 picks a free one)`,
     )
   }
   return new Refusal(
@@ -179,7 +179,7 @@ function listenError(error: NodeJS.ErrnoException, option: string, host: string,
   )
 }
 
-/** Returns whether an address belongs to this machine. */
+/** Returns whether an address is a loopback address. */
 export function isLoopback(address: string): boolean {
   return isIP(address) !== 0 && ipaddr.process(address).range() === 'loopback'
 }
@@ -191,7 +191,7 @@ export function isLoopback(address: string): boolean {
  * @param peer address of the socket's other end
  * @param forwardedFor the `X-Forwarded-For` header, if there is one
  * @param pick `first` selects the first address in the header, which is the farthest client. `nearest`
- *   selects the last address that does not belong to this machine
+ *   selects the last address that is not a loopback address
  */
 export function clientAddress(
   peer: string,

@@ -65,7 +65,7 @@ export class Calls<Caller> {
   }
 
   /** Returns the open call with this request id in a conversation. Returns undefined if there is none. */
-  known(callerId: RequestId, { inflight }: Conversation): Call<Caller> | undefined {
+  findOpen(callerId: RequestId, { inflight }: Conversation): Call<Caller> | undefined {
     const found = inflight.get(callerId)
     return found && this.#calls.get(found.id)
   }

@@ -26,7 +26,8 @@ export interface Conversation {
   /** Name and version of the client, from its `initialize` request. */
   client?: { name: string; version: string }
   /**
-   * The open calls, by the request id that the caller chose. `id` is the id that the host gave to the call.
+   * The open calls. The key is the request id that the caller chose. `id` is the id that the host gave to the
+   * call.
    */
   readonly inflight: Map<RequestId, { readonly id: number }>
   /**

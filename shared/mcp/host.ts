@@ -201,7 +201,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   /** Cancels open calls of a conversation. See {@link MessageHost.cancelAll}. */
   cancelAll(conversation: Conversation, reason: string, reply?: Reply): void {
     for (const call of this.#calls.of(conversation, reply)) {
-      // The cancellation of an earlier call may have ended this call.
+      // The cancellation of an earlier call can have ended this call.
       if (this.#calls.has(call)) this.#cancel(call, reason)
     }
   }
@@ -366,7 +366,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
 
   #cancelByNotice(params: unknown, conversation: Conversation): void {
     if (!isObject(params) || !isRequestId(params.requestId)) return
-    const call = this.#calls.known(params.requestId, conversation)
+    const call = this.#calls.findOpen(params.requestId, conversation)
     // The specification forbids cancelling `initialize`. A call that is not found has been answered already.
     if (call === undefined || call.method === 'initialize') return
     this.#cancel(call, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')

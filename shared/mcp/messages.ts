@@ -55,7 +55,7 @@ export const RpcCode = {
   methodNotFound: ErrorCode.MethodNotFound,
   invalidParams: ErrorCode.InvalidParams,
   internalError: ErrorCode.InternalError,
-  /** The SDK's code for a request that its transport refuses. */
+  /** The SDK's code for a request that a transport of the SDK refuses. */
   transport: -32000,
   /** The SDK's code for a session that does not exist or has ended. */
   sessionNotFound: -32001,

@@ -59,7 +59,7 @@ export interface ProtocolLayer<Caller> {
   close(): Promise<void>
 }
 
-/** The functions of a host that its two layers use. */
+/** The functions of a host that its two protocol layers call. */
 export interface HostCore<Caller> {
   readonly handlers: ReadonlyMap<string, RequestHandler<Caller>>
   /** Starts a request: gives it an id, applies a fault if one is due, and lets its layer run the request. */
@@ -77,7 +77,7 @@ export interface HostCore<Caller> {
   refuse(incoming: Incoming<Caller>, entry: JournalEntry, answer: JsonRpcResponse | AnonymousError): void
   /** Closes the journal entry of a message that has no answer. */
   accept(entry: JournalEntry): void
-  /** Cancels the call that a client's `notifications/cancelled` names. */
+  /** Handles `notifications/cancelled` from a client: cancels the call that the notification names. */
   cancelByNotice(params: unknown, conversation: Conversation): void
   /** Ends a call without an answer. */
   dismiss(call: Call<Caller>): void

@@ -60,7 +60,10 @@ export function versionFault(params: unknown): string | undefined {
   return memberFault(meta, MetaKey.version, 'a text', isText)
 }
 
-/** Returns the reason why the other members of `_meta` are refused. Returns undefined if they are valid. */
+/**
+ * Checks the members of `_meta` other than the version. Returns the reason why one is refused. Returns
+ * undefined if all are valid.
+ */
 export function metaFault(meta: Record<string, unknown>): string | undefined {
   return (
     memberFault(meta, MetaKey.capabilities, 'an object', isObject) ??

@@ -6,7 +6,7 @@ import { isObject } from '../util/is-object.js'
 /** The first revision without a handshake and without sessions. */
 const FIRST_MODERN = '2026-07-28'
 
-/** Every revision that can be served, newest first. Revisions are dates, so they compare as text. */
+/** Every revision that can be served, newest first. Revisions are dates, so they can be compared as text. */
 export const REVISIONS: readonly string[] = [
   FIRST_MODERN,
   '2025-11-25',

@@ -35,7 +35,7 @@ export function mcpUrl(url: string | undefined): string | null {
   return url === undefined ? null : `${url}/mcp`
 }
 
-/** Returns the unanswered calls of a server in the form that its state shows. */
+/** Returns the unanswered calls of a server, as the state of the server shows them. */
 export function callsUnderWay<Caller>(host: McpHost<Caller>, now: number): CallUnderWay[] {
   return host.underWay().map(({ entry, caller, method }) => ({
     seq: entry.seq,

@@ -116,7 +116,10 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
   return server
 }
 
-/** Returns one page of a list under overlays. @throws McpError -32602 for a cursor that no page gave */
+/**
+ * Returns one page of the tool list, after applying the overlays. @throws McpError -32602 for a cursor that
+ * no page gave
+ */
 function overlaidPage<Caller>(
   { instance, name }: McpHost<Caller>,
   { caller, cursor, counted }: { caller: string; cursor: string | undefined; counted: Counted },

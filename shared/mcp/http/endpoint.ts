@@ -90,7 +90,7 @@ interface Post {
 
 /**
  * Serves Streamable HTTP for one server. A client that initializes gets a session. A legacy request without a
- * session id is answered without a session on the same URL. A modern request never has a session.
+ * session id is also answered, but it gets no session. A modern request never has a session.
  */
 export class McpEndpoint<Caller> implements HttpHandler {
   readonly #options: EndpointOptions<Caller>
@@ -145,7 +145,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
   }
 
   /**
-   * Reads and checks the body.
+   * Reads and checks the body and the headers.
    *
    * @returns undefined if the body cannot be read or the caller has disconnected.
    * @throws HttpRejection

@@ -138,7 +138,7 @@ export class Sessions {
   async adopt(id: string): Promise<HttpSession | undefined> {
     const { shared, machine, onAdopted } = this.#options
     const found = await shared?.find(id)
-    // Another request may have opened the session in the meantime.
+    // Another request can have opened the session in the meantime.
     const known = this.use(id)
     if (known !== undefined || found === undefined) return known
     const session = new HttpSession(id, machine.now())

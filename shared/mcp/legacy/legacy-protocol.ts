@@ -69,7 +69,10 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     return this.#sdk.mount(server)
   }
 
-  /** Sends a ping to the SDK's server and resolves with its answer. @param id an id that no request has */
+  /**
+   * Sends a ping to the SDK's server and resolves when the server has answered. @param id an id that no
+   * request has
+   */
   ping(id: number): Promise<void> {
     return this.#sdk.ping(id)
   }

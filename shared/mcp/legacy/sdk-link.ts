@@ -18,8 +18,8 @@ const USELESS =
   /^(Uncaught error in notification handler|Received a progress notification for an unknown token)/
 
 /**
- * The transport of an SDK `Server`. The host hands messages to the server and receives the messages that it
- * sends.
+ * The transport of an SDK `Server`. Through it, the host hands messages to the server and receives the
+ * messages that the server sends.
  */
 export class SdkLink implements Transport {
   onmessage?: NonNullable<Transport['onmessage']>
@@ -62,7 +62,9 @@ export class SdkLink implements Transport {
     return !reading.failed
   }
 
-  /** Sends a ping to the server and resolves with its answer. @param id an id that no request has */
+  /**
+   * Sends a ping to the server and resolves when the server has answered. @param id an id that no request has
+   */
   async ping(id: number): Promise<void> {
     const answered = new Promise<void>(resolve => this.#pings.set(id, resolve))
     this.hand({ jsonrpc: '2.0', id, method: 'ping' })
