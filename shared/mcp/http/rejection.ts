@@ -90,7 +90,7 @@ export function sessionNotFound(id: string): HttpRejection {
 }
 
 export function tooManySessions(open: number): HttpRejection {
-  const message = `${open} sessions are open: end those that are not needed with DELETE, or wait until they expire`
+  const message = `${open} sessions are open: end unneeded ones with DELETE, or wait until some expire`
   return new HttpRejection(503, RpcCode.transport, message, { 'Retry-After': '60' })
 }
 
@@ -139,7 +139,7 @@ export function requireLoneInitialize(messages: unknown[], session: HttpSession 
   if (!messages.some(isInitialize)) return
   if (messages.length > 1) throw invalidRequest('initialize must not be part of a batch')
   if (session === undefined) return
-  throw invalidRequest('the session is initialized already: leave Mcp-Session-Id out for a new one')
+  throw invalidRequest('the session is initialized already: to open a new session, leave Mcp-Session-Id out')
 }
 
 export function isInitialize(message: unknown): boolean {
