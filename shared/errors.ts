@@ -1,12 +1,14 @@
 /**
- * A request the product turns down, in words its reader can act on: what failed with which value, and what to
- * do. Its message is safe to show to the caller; any other error is a fault of ours and is not.
+ * The error for a request that is refused. It says what failed, with the value, and what to do. The caller
+ * may see its message. The messages of all other errors are hidden from the caller, because such errors are
+ * defects of this project.
  */
 export class Refusal extends Error {
   override readonly name: string = 'Refusal'
 
   /**
-   * `message` is the reason and the hint in one line, because a test runner prints nothing else of an error.
+   * Sets `message` to the reason and the hint in one line, because test runners print only the message of an
+   * error.
    *
    * @param code stable, `snake_case`
    * @param reason the failure, with the value
@@ -27,23 +29,26 @@ export class Refusal extends Error {
 }
 
 /**
- * Returns whether an error says that the store is unavailable, so that the caller may retry. Checks the code,
- * so that no caller has to load the store.
+ * Returns whether an error says that the store is unavailable. If so, a retry can succeed. Only the code of
+ * the error is compared, so that callers need not import the code of the store.
  */
 export function isUnavailable(error: unknown): error is Refusal {
   return error instanceof Refusal && error.code === 'store_unavailable'
 }
 
-/** A call that waits is answered with this when the instance is reset, or a snapshot restored. */
+/** Returns the refusal for a call that was waiting when the instance was reset or a snapshot was restored. */
 export function wasReset(): Refusal {
   return new Refusal(
     'reset',
     'the server was put back to another state while the call was waiting',
-    'it has changed nothing; look at what there is now, and call again',
+    'the call has changed nothing, so look at the current state and call again',
   )
 }
 
-/** Whether a store went away before it said whether something was kept: it may be there. */
+/**
+ * Returns whether the store became unavailable before it confirmed a change. It is unknown whether such a
+ * change was stored.
+ */
 export function isUnsure(error: unknown): boolean {
   return isUnavailable(error) && 'unsure' in error && error.unsure === true
 }

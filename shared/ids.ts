@@ -1,10 +1,11 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto'
 import { customRandom } from 'nanoid'
 
-const BLOCK = 4096
+/** Minimum number of bytes that are generated at once. */
+const BUFFER_BYTES = 4096
 
-/** Bytes of an AES block. The counter of CTR mode counts these blocks. */
-const COUNTED = 16
+/** Size of an AES block in bytes. The counter of CTR mode counts these blocks. */
+const AES_BLOCK_BYTES = 16
 
 /** The number of bytes drawn from a source and from each of its streams, as plain data. */
 export interface IdPositions {
@@ -21,7 +22,7 @@ const BEGINNING: IdPositions = { drawn: 0, streams: {} }
  *
  * It is an AES-256-CTR keystream. With the same seed, the same draws give the same bytes. Without a seed the
  * key is random, and the stream is as strong as the machine's own randomness. `stream` returns an independent
- * source for a name, so that draws of one part (for example session ids) do not change the draws of another.
+ * source for a name, so that the number of session ids drawn, for example, does not change the other ids.
  */
 export class IdSource {
   readonly #seed: string | Buffer
@@ -32,14 +33,17 @@ export class IdSource {
   #used = 0
   #drawn = 0
 
-  /** @param seed any text. Default: random bytes, so that every instance draws differently */
+  /** @param seed any text. Default: random bytes, so that every instance draws different ids */
   constructor(seed: string | Buffer = randomBytes(32)) {
     this.#seed = seed
     this.#key = createHash('sha256').update(seed).digest()
     this.#keystream = keystream(this.#key, 0)
   }
 
-  /** Returns an independent source. The same name always returns the same source at its current position. */
+  /**
+   * Returns the independent source with this name. Repeated calls return the same source, which keeps its
+   * position.
+   */
   stream(name: string): IdSource {
     const known = this.#streams.get(name)
     if (known !== undefined) return known
@@ -49,8 +53,8 @@ export class IdSource {
   }
 
   /**
-   * Returns a new source with the same seed at its beginning, including its streams. Draws from one do not
-   * affect the other.
+   * Returns a new source with the same seed. The new source and its streams are at their beginning. Draws
+   * from the new source do not move this source.
    */
   fromBeginning(): IdSource {
     return new IdSource(this.#seed)
@@ -62,8 +66,8 @@ export class IdSource {
   }
 
   /**
-   * Moves this source and its streams to earlier or later positions. Later draws repeat the draws after those
-   * positions.
+   * Moves this source and its streams to the given positions, which can be earlier or later ones. The next
+   * draws then give the bytes that belong to those positions.
    */
   moveTo({ drawn, streams }: IdPositions): void {
     this.#keystream = keystream(this.#key, drawn)
@@ -78,7 +82,7 @@ export class IdSource {
   bytes(size: number): Buffer {
     if (this.#used + size > this.#block.length) {
       const rest = this.#block.subarray(this.#used)
-      const fresh = this.#keystream.update(Buffer.alloc(Math.max(BLOCK, size)))
+      const fresh = this.#keystream.update(Buffer.alloc(Math.max(BUFFER_BYTES, size)))
       this.#block = Buffer.concat([rest, fresh])
       this.#used = 0
     }
@@ -105,17 +109,17 @@ export class IdSource {
     bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
     const hex = bytes.toString('hex')
     const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)]
-    // V8 stores a concatenated string as a tree of its parts, at five times the size. `join` avoids that for
-    // ids, which are kept long.
+    // V8 stores a concatenated string as a tree of its parts, which takes five times the memory. Ids stay in
+    // memory for a long time, so `join` builds a flat string.
     return parts.join('-')
   }
 }
 
 /** Creates the keystream of a key. @param from number of bytes to skip */
 function keystream(key: Buffer, from: number): ReturnType<typeof createCipheriv> {
-  const counter = Buffer.alloc(COUNTED)
-  counter.writeBigUInt64BE(BigInt(Math.floor(from / COUNTED)), COUNTED / 2)
+  const counter = Buffer.alloc(AES_BLOCK_BYTES)
+  counter.writeBigUInt64BE(BigInt(Math.floor(from / AES_BLOCK_BYTES)), AES_BLOCK_BYTES / 2)
   const cipher = createCipheriv('aes-256-ctr', key, counter)
-  cipher.update(Buffer.alloc(from % COUNTED))
+  cipher.update(Buffer.alloc(from % AES_BLOCK_BYTES))
   return cipher
 }

@@ -15,13 +15,15 @@ import type { Log } from './util/log.js'
 export interface Instance {
   readonly name: string
   readonly clock: Clock
-  /** The machine's time, for connections. A jump of the instance's clock must not disturb them. */
+  /**
+   * A clock of machine time, for connections. A jump of the instance's clock must not disturb connections.
+   */
   readonly machine: Clock
   readonly ids: IdSource
   readonly journal: Journal
   /** Counts of the requests since the start, by server, tool and outcome. */
   readonly tally: Tally
-  /** The faults that have been requested. */
+  /** The faults that have been set. */
   readonly faults: FaultTable
   /** The overlays of the tool lists. */
   readonly catalogue: Catalogue
@@ -31,9 +33,9 @@ export interface Instance {
   readonly records: Records
   /** The shared store. Undefined: all state is in memory. */
   readonly store: StoreDatabase | undefined
-  /** The parts that are shared with the other replicas of the store. Undefined: there is no store. */
+  /** The parts that this instance shares with the other replicas. Undefined: there is no store. */
   readonly sharing: Sharing | undefined
-  /** Whether HTTP answers contain the name of this instance and the `seq` of their journal entry. */
+  /** Whether HTTP answers have headers with the name of this instance and the `seq` of the journal entry. */
   readonly stamp: boolean
   readonly log: Log
   /** Called when one of the servers has crashed. */
@@ -42,24 +44,27 @@ export interface Instance {
   close(): Promise<void>
 }
 
-/** The amount of detail in the state. */
+/** Selects the details that the state contains. */
 export interface StateRequest {
   /** Whether passwords and tokens are shown without masking. */
   secrets: boolean
-  /** Maximum number of messages of each room and of deliveries of each receiver. The latest are shown. */
+  /**
+   * Maximum number of messages of each room, and of deliveries of each receiver. If there are more, the
+   * latest are shown.
+   */
   latest: number
 }
 
 /** The result of each check: `ok` or an error. */
 export type Checks = Record<string, string>
 
-/** A server as the control plane uses it. */
+/** The methods of a server that the control plane calls. */
 export interface ControlledServer<View> {
   /** Returns the current state. */
   state(request: StateRequest): Promise<View>
   /**
-   * Checks whether the parts of the server work, with test calls that are not in the journal. Returns a
-   * result for each part.
+   * Checks each part of the server with a test call, and returns one result for each part. The journal does
+   * not record the test calls.
    */
   checks(): Promise<Checks>
   /** Returns figures that are measured at the time of the call. */
@@ -79,7 +84,7 @@ export interface ControlledInstanode<View> extends ControlledServer<View> {
 export interface Gauge {
   /** The name without the common prefix, for example `rooms`. */
   name: string
-  /** A description of one line. */
+  /** A description in one line. */
   about: string
   labels: Readonly<Record<string, string>>
   value: number

@@ -3,7 +3,10 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 /** Answers must not be cached, because they show the current state. */
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }
 
-/** Sends a body with exactly these headers. Express's `send` would add a charset to the content type. */
+/**
+ * Sends a body with its length and the given headers. Express's `send` would add a charset to the content
+ * type.
+ */
 export function sendBody(
   response: ServerResponse,
   status: number,

@@ -11,8 +11,8 @@ import { addStamp } from './stamp.js'
 declare module 'express-serve-static-core' {
   interface Request {
     /**
-     * The bytes of the body, unpacked if it was compressed. Empty if there is no body, or if the body is too
-     * large or cannot be unpacked.
+     * The bytes of the body, after decompression. Empty if there is no body, or if the body is too large or
+     * cannot be decompressed.
      */
     rawBody: Buffer
     /** Whether the body is larger than the API allows. */
@@ -22,16 +22,16 @@ declare module 'express-serve-static-core' {
     /** Undefined if the API has no journal. */
     journalEntry: JournalEntry | undefined
     /**
-     * The methods of the operations at this path, in the order of declaration. Filled after no operation has
-     * answered.
+     * The methods of the operations at this path, in the order of declaration. Filled only if no operation
+     * has answered the request.
      */
     allowedMethods: string[]
   }
 }
 
 /**
- * Express settings of an API that compares paths exactly, with upper and lower case. In production mode,
- * Express sends no stack traces.
+ * Express settings that make paths match exactly, including upper and lower case. In production mode, Express
+ * sends no stack traces.
  */
 const EXACT = { 'case sensitive routing': true, 'strict routing': true, etag: false, env: 'production' }
 
@@ -46,23 +46,26 @@ export interface ApiOptions {
   /** The journal that records the requests. Default: requests are not recorded. */
   journal?: Journal
   /**
-   * The instance name for the headers of answers, beside the `seq` of the journal entry. Default: no such
-   * headers.
+   * The name of the instance. Each answer then has headers with this name and the `seq` of the journal entry.
+   * Default: answers have no such headers.
    */
   stamp?: string | undefined
   /** Foreign origins whose pages may call the API, e.g. `https://instanode.dev`. Default: none. */
   origins?: readonly string[]
   /** Settings of the Express application. Default: paths are compared exactly, and answers have no ETag. */
   settings?: Readonly<Record<string, unknown>>
-  /** Maximum size of a body in bytes. A larger body is dropped, and the request has `bodyTooLarge` set. */
+  /**
+   * Maximum size of a body in bytes. A larger body is discarded, and `bodyTooLarge` of the request is then
+   * true.
+   */
   bodyLimit: number
   /**
-   * A body parser of Express, created with `keepRawBody` as its `verify` option. An error of the parser is
-   * passed to `reject` before routing.
+   * A body parser of Express, created with `keepRawBody` as its `verify` option. If the parser fails, its
+   * error is passed to `reject` and no operation runs.
    */
   parser?: RequestHandler
   /**
-   * Returns the error for a caller that exceeds its rate limit. The body is then not read, and `setHeaders`
+   * Returns an error if the caller exceeds its rate limit. In that case the body is not read and `setHeaders`
    * is not called.
    */
   rateLimit?(request: Request): Refusal | undefined
@@ -73,14 +76,15 @@ export interface ApiOptions {
   /** Sends the value that an operation returned. */
   send(response: Response, value: unknown): void
   /**
-   * Answers with an error. The error comes from an operation, the parser, the router, or from `forbidden`.
+   * Answers with an error. The error comes from an operation, the parser, the router, `rateLimit` or
+   * `forbidden`.
    */
   reject: ErrorRequestHandler
   /** Answers a request that no operation has answered. */
   notFound: RequestHandler
 }
 
-/** Stores the bytes that a body parser of Express has read. */
+/** Sets `rawBody` of the request to the bytes that a body parser of Express has read. */
 export function keepRawBody(request: IncomingMessage, _response: unknown, bytes: Buffer): void {
   Object.assign(request, { rawBody: bytes })
 }
@@ -89,8 +93,9 @@ export function keepRawBody(request: IncomingMessage, _response: unknown, bytes:
  * Creates an HTTP API from operations. The API is an Express application that reads the body, records the
  * request in the journal, runs the operation, and sends the returned value.
  *
- * The journal records every request with its exact body, also a refused request. An entry is closed just
- * before its answer is sent. A process that is killed afterwards then has the complete entry.
+ * The journal records every request with its exact body, even if the request is refused. The entry is closed
+ * just before the answer is sent. If the process is killed after the answer, the journal therefore has the
+ * complete entry.
  */
 export function createApi(options: ApiOptions): HttpHandler {
   const { name, operations, journal, stamp, bodyLimit, parser } = options
@@ -110,7 +115,7 @@ export function createApi(options: ApiOptions): HttpHandler {
     return error
   }
 
-  function note(journal: Journal, request: Request, response: Response, caller: string): void {
+  function openEntry(journal: Journal, request: Request, response: Response, caller: string): void {
     const entry = journal.open({
       server: name,
       transport: 'http',
@@ -124,7 +129,8 @@ export function createApi(options: ApiOptions): HttpHandler {
     })
     request.journalEntry = entry
     if (stamp !== undefined) addStamp(response, stamp, entry)
-    // A stream often has no final write, so its entry is closed when the caller disconnects.
+    // An answer that is a stream often ends without a call of `end`. Its entry is closed when the connection
+    // closes.
     response.on('close', () => {
       if (response.headersSent) journal.close(entry, 'ok')
     })
@@ -141,8 +147,8 @@ export function createApi(options: ApiOptions): HttpHandler {
     }
     return Reflect.apply(ServerResponse.prototype.end, this, [chunk, ...rest])
   }
-  // The function is set on the prototype of this application's responses. A property of each response would
-  // cost a tenth of a request.
+  // `end` is set once, on the prototype of the application's responses. Setting it on each response would
+  // make a request 10 % slower.
   Object.assign(app.response, { end })
 
   function abort({ journalEntry }: Request, response: Response): void {
@@ -157,7 +163,7 @@ export function createApi(options: ApiOptions): HttpHandler {
     if (limited === undefined) options.setHeaders?.(request, response)
     if (journal !== undefined) {
       const caller = options.callerOf?.(request) ?? ''
-      note(journal, request, response, typeof caller === 'string' ? caller : await caller)
+      openEntry(journal, request, response, typeof caller === 'string' ? caller : await caller)
     }
     if (request.destroyed && !request.complete) abort(request, response)
     else next(error)
@@ -181,15 +187,16 @@ export function createApi(options: ApiOptions): HttpHandler {
   app.use(options.notFound)
 
   const reject: ErrorRequestHandler = (error, request, response, next) => {
-    // No error can be sent, because a part of a stream was sent already or the caller has disconnected.
+    // After the headers were sent, or after the caller has disconnected, no error can be sent.
     if (response.headersSent || response.destroyed) abort(request, response)
     else options.reject(error, request, response, next)
   }
   app.use(reject)
 
   /**
-   * Gives the message classes the prototypes of this application. Express would otherwise change the
-   * prototype of each request and response, and V8 would need 20 kB of hidden classes for a waiting request.
+   * Makes the message classes inherit from the prototypes of this application. Otherwise, Express would
+   * change the prototype of each single request and response. V8 would then need 20 kB of hidden classes for
+   * each waiting request.
    */
   function extendMessages({ IncomingMessage, ServerResponse }: MessageClasses): void {
     Object.setPrototypeOf(IncomingMessage.prototype, app.request)

@@ -37,7 +37,7 @@ export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
     checkedOperation({
       method: 'POST',
       path: '/approvals/:id',
-      summary: 'Approve or refuse a call; what is held for it goes through, or is denied',
+      summary: 'Approve or refuse a call. The call that waits for the decision is then forwarded or denied',
       body: decisionRequest,
       bodyCode: 'bad_decision',
       answer: approval,

@@ -9,8 +9,8 @@ import type { HttpHandler } from './listener.js'
 import type { Operation } from './operation.js'
 
 /**
- * The HTTP statuses of the refusals that do not follow the rule of {@link statusOf}, by the code of the
- * refusal.
+ * Exceptions from the rule of {@link statusOf}. The key is the code of the refusal, the value is the HTTP
+ * status.
  */
 const STATUSES: Readonly<Record<string, number>> = {
   forbidden: 403,
@@ -33,11 +33,11 @@ const STATUSES: Readonly<Record<string, number>> = {
   store_busy: 503,
 }
 
-/** The hint for a refusal with status 400 that has no hint of its own. */
-const WHERE_TO_LOOK = 'GET /openapi.json has what each route takes'
+/** The hint in an answer with status 400 if the refusal itself has no hint. */
+const DEFAULT_HINT = 'GET /openapi.json describes the input of each route'
 
 /** Headers of an answer with status 503. The value is in seconds. */
-const RETRY = { 'Retry-After': '1' }
+const RETRY_HEADERS = { 'Retry-After': '1' }
 
 export interface CheckedApiOptions {
   /** Name of the API, e.g. `control`. */
@@ -49,9 +49,9 @@ export interface CheckedApiOptions {
 }
 
 /**
- * Creates one of this project's own HTTP APIs, which does not stand in for a service. Every error has the
- * form `{"error":{"code","message","hint"}}`. The journal does not record its requests, because the journal
- * is for requests to servers.
+ * Creates an HTTP API that belongs to this project and does not imitate a real service. Every error has the
+ * form `{"error":{"code","message","hint"}}`. The journal does not record requests to such an API, because
+ * the journal is only for requests to the stand-ins.
  */
 export function createCheckedApi({ name, operations, hint, log }: CheckedApiOptions): HttpHandler {
   return createApi({
@@ -65,8 +65,8 @@ export function createCheckedApi({ name, operations, hint, log }: CheckedApiOpti
       else if (error instanceof URIError) sendRefusal(response, unknownRoute(request.path, hint))
       else {
         log.error(`a request to ${name} failed`, error)
-        const reason = 'something failed that the request could not mend'
-        sendRefusal(response, new Refusal('internal_error', reason, 'the log has it'))
+        const reason = 'the request failed because of an internal error'
+        sendRefusal(response, new Refusal('internal_error', reason, 'see the log'))
       }
     },
     notFound({ method, path, allowedMethods }, response) {
@@ -84,8 +84,8 @@ function unknownRoute(path: string, hint: string): Refusal {
 
 function sendRefusal(response: Response, refusal: Refusal, headers: OutgoingHttpHeaders = {}): void {
   const status = statusOf(refusal)
-  const { code, reason: message, hint = status === 400 ? WHERE_TO_LOOK : null } = refusal
-  const retry = status === 503 ? RETRY : {}
+  const { code, reason: message, hint = status === 400 ? DEFAULT_HINT : null } = refusal
+  const retry = status === 503 ? RETRY_HEADERS : {}
   sendJson(response, status, { error: { code, message, hint } }, { ...retry, ...headers })
 }
 

@@ -2,9 +2,15 @@ import type { Request, Response } from 'express'
 import type { z } from 'zod'
 import { Refusal } from '../errors.js'
 import { checked, strict } from '../util/check.js'
-import { type Documentation, type Operation, operation, type Returned, searchOf } from './operation.js'
+import {
+  type Operation,
+  type OperationDescription,
+  operation,
+  queryTextOf,
+  type Returned,
+} from './operation.js'
 
-/** Maximum nesting depth of a body. A deeper value could be parsed, but neither copied nor shown. */
+/** Maximum nesting depth of a body. A deeper value can be parsed, but it cannot be copied or shown. */
 const MAX_DEPTH = 100
 
 /** Maximum size of a body in bytes. The limit is large enough for any table of faults or overlays. */
@@ -18,24 +24,24 @@ export interface CheckedRequest<Query, Body> {
   response: Response
 }
 
-const nothing = strict({})
+const EMPTY_OBJECT = strict({})
 
 /**
  * Declares an operation whose schemas check the query and the body. Unknown parameters and fields are
  * refused.
  *
- * @param spec `bodyCode` is the code of the refusal for an invalid body. The statuses 400 and 413 are
- *   documented automatically
+ * @param spec `bodyCode` is the code of the refusal for an invalid body. `refusals` need not contain 400
+ *   and 413, because both are added
  */
 export function checkedOperation<
   Answer extends z.ZodType,
-  Query extends z.ZodObject = typeof nothing,
-  Body extends z.ZodType = typeof nothing,
+  Query extends z.ZodObject = typeof EMPTY_OBJECT,
+  Body extends z.ZodType = typeof EMPTY_OBJECT,
 >({
   run,
   bodyCode = 'bad_body',
   ...spec
-}: Documentation & {
+}: OperationDescription & {
   query?: Query
   body?: Body
   bodyCode?: string
@@ -48,9 +54,9 @@ export function checkedOperation<
     refusals: [...(method === 'GET' ? [400] : [400, 413]), ...refusals],
     run: (request, response) =>
       run({
-        // Without a schema, the type parameter has its default type, which fits the empty schema.
+        // If there is no schema, the types `Query` and `Body` are those of the empty schema.
         query: queryOf(request, query) as z.output<Query>,
-        body: (method === 'GET' ? {} : bodyOf(request, body ?? nothing, bodyCode)) as z.output<Body>,
+        body: (method === 'GET' ? {} : bodyOf(request, body ?? EMPTY_OBJECT, bodyCode)) as z.output<Body>,
         request,
         response,
       }),
@@ -89,7 +95,11 @@ export function parseBody(text: string): unknown {
     throw new Refusal('bad_json', `the body is no JSON: ${why}`, 'send JSON, e.g. with curl -d')
   }
   if (isDeeperThan(body, MAX_DEPTH)) {
-    throw new Refusal('bad_json', `the body is nested more than ${MAX_DEPTH} levels deep`, 'send it flatter')
+    throw new Refusal(
+      'bad_json',
+      `the body is nested more than ${MAX_DEPTH} levels deep`,
+      'send a body with fewer levels',
+    )
   }
   return body
 }
@@ -107,7 +117,7 @@ function isDeeperThan(value: unknown, levels: number): boolean {
  */
 function queryOf(request: Request, schema: z.ZodObject | undefined): unknown {
   const given: Record<string, string> = {}
-  for (const [name, value] of new URLSearchParams(searchOf(request))) {
+  for (const [name, value] of new URLSearchParams(queryTextOf(request))) {
     if (Object.hasOwn(given, name)) {
       throw new Refusal('bad_query', `query.${name} is given twice`, 'give it once')
     }
@@ -121,5 +131,5 @@ function queryOf(request: Request, schema: z.ZodObject | undefined): unknown {
       'leave it out',
     )
   }
-  return checked(schema ?? nothing, given, 'bad_query', 'query')
+  return checked(schema ?? EMPTY_OBJECT, given, 'bad_query', 'query')
 }

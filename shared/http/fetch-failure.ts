@@ -1,6 +1,6 @@
 /**
- * Returns why a `fetch` failed. The reason is in the cause of the error. If there are several reasons,
- * returns the first.
+ * Returns the reason why a `fetch` failed. `fetch` puts the reason into the `cause` of its error. If the
+ * cause contains several errors, the first error is used.
  */
 export function fetchFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -12,18 +12,18 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 export interface GuardOptions {
   /**
-   * Whether pages may call only the origin that served them, and no other port of this machine. Default
+   * True: a page may call only the origin that served the page, and no other port of this machine. Default
    * false, because developer tools are often served from another port.
    */
   ownPagesOnly?: boolean
 }
 
 /**
- * Checks by the Host and Origin headers whether a request is meant for this listener.
+ * Checks the Host and Origin headers, and refuses requests that are not meant for this listener.
  *
  * A web page can make a browser call a loopback port. By DNS rebinding, the call can also use a host name of
  * the attacker. The page cannot forge these two headers. The MCP specification requires the status 403 for a
- * foreign Origin. A foreign Host is the same attack.
+ * foreign Origin. A foreign Host is part of the same attack, so it gets the same status.
  */
 export class Guard {
   readonly #names: Set<string>
@@ -34,7 +34,10 @@ export class Guard {
    */
   #lastHost: string | undefined
 
-  /** @param names further accepted host names beside the loopback names, e.g. the address of the listener */
+  /**
+   * @param names host names that are accepted in addition to the loopback names, e.g. the address of the
+   *   listener
+   */
   constructor(names: readonly string[] = [], { ownPagesOnly = false }: GuardOptions = {}) {
     this.#ownPagesOnly = ownPagesOnly
     this.#names = new Set([...LOOPBACK, ...names.map(canonical)])
@@ -44,8 +47,8 @@ export class Guard {
    * Returns the reason why a request is refused. Returns undefined if the request is allowed.
    *
    * @param origins foreign origins that are allowed in addition
-   * @param rawHeaders names and values in turn, in the order received. `headers` has only the first of
-   *   several Host headers
+   * @param rawHeaders names and values in turn, in the order received. Needed because the parsed headers
+   *   contain only the first of several Host headers
    */
   refusal(
     { host, origin }: IncomingHttpHeaders,

@@ -4,7 +4,7 @@ import ipaddr from 'ipaddr.js'
 import { Refusal } from '../errors.js'
 import type { Guard } from './guard.js'
 
-/** Answers the requests for one part of a listener. */
+/** Answers the requests for one part of a listener: for the MCP endpoint, or for the API. */
 export interface HttpHandler {
   /** Foreign origins whose pages may call this part. Default: none. */
   readonly origins?: readonly string[]
@@ -51,7 +51,7 @@ export interface ListenerOptions {
 export interface Handlers {
   /**
    * The MCP endpoint at `/mcp`. The endpoint is called without a web framework, because a framework costs
-   * more than the call itself. Default: the handler of `api`.
+   * more than the call itself. Default: `api` also handles `/mcp`.
    */
   mcp?: HttpHandler
   /**
@@ -97,9 +97,9 @@ export class Listener {
       server.listen({ host, port }, resolve)
     })
     const url = urlOf(server.address())
-    const making = options.handlers(url)
+    const ready = options.handlers(url)
     let api: Promise<HttpHandler> | undefined
-    const loadApi = ({ api: load = async () => NOTHING }: Handlers) => {
+    const loadApi = ({ api: load = async () => NOT_FOUND }: Handlers) => {
       api ??= load().then(handler => {
         handler.extendMessages?.(classes)
         return handler
@@ -107,14 +107,14 @@ export class Listener {
       return api
     }
     server.on('request', async (request, response) => {
-      const handlers = await making
+      const handlers = await ready
       const mcp = isMcp(request.url) ? handlers.mcp : undefined
       const handler = mcp ?? (await loadApi(handlers))
       const refusal = guard.refusal(request.headers, handler.origins, request.rawHeaders)
       if (refusal === undefined) handler.handle(request, response)
       else handler.rejectForbidden(request, response, refusal)
     })
-    await making
+    await ready
     return new Listener(server, url)
   }
 
@@ -129,7 +129,7 @@ export class Listener {
     this.#server.closeAllConnections()
   }
 
-  /** Stops listening, lets the answers that have been written leave, and closes the remaining connections. */
+  /** Stops listening, sends the answers that have been written, and then closes all connections. */
   close(): Promise<void> {
     return new Promise(resolve => {
       this.#server.close(() => resolve())
@@ -138,8 +138,8 @@ export class Listener {
   }
 }
 
-/** The handler of a listener that serves only an MCP endpoint. */
-const NOTHING: HttpHandler = {
+/** The handler for paths other than `/mcp` if the listener serves only an MCP endpoint. */
+const NOT_FOUND: HttpHandler = {
   handle({ method, url = '/' }, response) {
     const path = url.replace(/\?.*$/s, '')
     sendError(response, 404, 'not_found', `${method} ${path} is not served here: MCP is at /mcp`)
@@ -169,7 +169,7 @@ function listenError(error: NodeJS.ErrnoException, option: string, host: string,
     return new Refusal(
       'port_busy',
       `port ${port} on ${host} is in use`,
-      `stop what listens there, or choose another with ${option} (0 picks a free one)`,
+      `stop the program that listens there, or choose another port with ${option} (0 picks a free one)`,
     )
   }
   return new Refusal(
@@ -179,20 +179,19 @@ function listenError(error: NodeJS.ErrnoException, option: string, host: string,
   )
 }
 
-/** Returns whether an address belongs to this machine. */
+/** Returns whether an address is a loopback address. */
 export function isLoopback(address: string): boolean {
   return isIP(address) !== 0 && ipaddr.process(address).range() === 'loopback'
 }
 
 /**
- * Returns the address of a request's client. Only a proxy on this machine may name another client in
- * `X-Forwarded-For`, because any other sender could name a false address.
+ * Returns the address of the client that sent a request. `X-Forwarded-For` is trusted only if a proxy on this
+ * machine sent the request, because any other sender could give a false address.
  *
  * @param peer address of the socket's other end
  * @param forwardedFor the `X-Forwarded-For` header, if there is one
- * @param pick `first` for the first address in the header, which is the farthest client. `nearest` for the
- *   last address that is not on this
- * machine.
+ * @param pick `first` selects the first address in the header, which is the farthest client. `nearest`
+ *   selects the last address that is not a loopback address
  */
 export function clientAddress(
   peer: string,

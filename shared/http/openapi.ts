@@ -20,7 +20,7 @@ export interface ApiDescription extends Pick<ZodOpenApiObject, 'info' | 'compone
   meanings: Readonly<Record<number, string>>
 }
 
-/** Creates an OpenAPI document of the operations that are not hidden. */
+/** Creates an OpenAPI document. The document leaves hidden operations out. */
 export function openApi(
   operations: readonly Operation[],
   { url, error, meanings, ...more }: ApiDescription,
@@ -58,7 +58,7 @@ export function openApi(
     const contents = new Map([
       [status, typeof answer === 'string' ? { [answer]: {} } : answer && json(answer)],
     ])
-    for (const refusal of refusals) contents.set(refusal, json(error))
+    for (const errorStatus of refusals) contents.set(errorStatus, json(error))
     for (const [other, schema] of Object.entries(others)) contents.set(Number(other), schema && json(schema))
     const described = ([status, content]: [number, ZodOpenApiResponseObject['content']]) => [
       status,

@@ -1,16 +1,17 @@
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
 
-/** The documentation of an operation in `/openapi.json`. */
-export interface Documentation {
+/** The description of an operation, from which `/openapi.json` is generated. */
+export interface OperationDescription {
   /**
-   * The HTTP method. `ALL` stands for every method and needs `hidden`, because OpenAPI has no such method.
+   * The HTTP method. `ALL` stands for every method. OpenAPI has no such method, so an operation with `ALL`
+   * must be `hidden`.
    */
   method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'ALL'
   /** The path in Express's form, e.g. `/snapshots/:id`. */
   path: string
   summary: string
-  /** The schema of the path parameters. Default: a text for each parameter. */
+  /** The schema of the path parameters. Default: each parameter is a string. */
   params?: z.ZodObject
   query?: z.ZodObject
   /** The schema of the JSON body. */
@@ -21,18 +22,23 @@ export interface Documentation {
   answer?: z.ZodType | string | undefined
   /** The HTTP status of the answer, unless the handler sets another status. Default 200. */
   status?: number
-  /** The schemas of other answers, by HTTP status. Undefined: that answer has no body. */
+  /**
+   * The schemas of the answers with other HTTP statuses. Each key is a status. If its schema is undefined,
+   * the answer has no body.
+   */
   others?: Readonly<Record<number, z.ZodType | undefined>>
-  /** The HTTP statuses of the errors. */
+  /** The HTTP statuses of the errors that the operation can answer with. */
   refusals?: readonly number[]
-  /** The credentials that the operation accepts, by the names of the document's security schemes. */
+  /**
+   * The credentials that the operation accepts. Each key is the name of a security scheme in `/openapi.json`.
+   */
   security?: readonly Readonly<Record<string, string[]>>[]
-  /** Whether to leave the operation out of `/openapi.json`. */
+  /** Set if `/openapi.json` does not list the operation. */
   hidden?: true
 }
 
-/** One operation of an HTTP API: its route, its documentation and its handler. */
-export interface Operation extends Documentation {
+/** One operation of an HTTP API: its route, its description and its handler. */
+export interface Operation extends OperationDescription {
   /** Returns the JSON answer, or undefined if the handler has written the answer itself. */
   run(request: Request, response: Response): unknown
 }
@@ -44,12 +50,14 @@ export type Returned<Answer extends z.ZodType> =
   | undefined
 
 /**
- * Declares one operation. The compiler compares the result of `run` with the schema of the answer.
+ * Declares one operation. The TypeScript compiler checks the return type of `run` against the schema of the
+ * answer.
  *
- * @param spec `run` may set another status on the response. Errors of `run` are passed to the API's `reject`
+ * @param spec `run` can set another status on the response. Errors of `run` are passed to the error handler
+ *   of the API (`reject` in api.ts)
  */
 export function operation<Answer extends z.ZodType>(
-  spec: Documentation & {
+  spec: OperationDescription & {
     answer?: Answer | string | undefined
     run(request: Request, response: Response): Returned<Answer>
   },
@@ -63,7 +71,7 @@ export function paramOf({ params }: Request, name: string): string {
 }
 
 /** Returns the text after the `?` of the URL. Returns an empty text if there is no `?`. */
-export function searchOf({ url }: Request): string {
+export function queryTextOf({ url }: Request): string {
   const mark = url.indexOf('?')
   return mark < 0 ? '' : url.slice(mark + 1)
 }

@@ -4,14 +4,14 @@ import { constants, createGzip } from 'node:zlib'
 import type { Clock, Wakeup } from '../clock/clock.js'
 
 /**
- * Time between keep-alive comments, in milliseconds. Proxies close idle connections. The SDK's own transport
- * also uses 15 s.
+ * Time between keep-alive comments, in milliseconds. The comments are needed because proxies close idle
+ * connections. The SDK's transport uses the same 15 s.
  */
 export const KEEP_ALIVE_MS = 15_000
 
 /**
- * Maximum number of unread bytes for one client. The connection of a slower client is closed, and the client
- * has to connect again.
+ * Maximum number of bytes that one client has not read yet. If there are more, the connection of the client
+ * is closed, and the client has to connect again.
  */
 const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 
@@ -42,7 +42,7 @@ export class SseStream {
     })
     response.flushHeaders()
     response.on('close', () => this.#keepAlive?.cancel())
-    this.#body = gzip ? compressing(response) : response
+    this.#body = gzip ? createGzipStream(response) : response
     this.#arm()
   }
 
@@ -59,7 +59,7 @@ export class SseStream {
     if (!this.#body.writableEnded) this.#body.write(sseFrame(json))
   }
 
-  /** Sends one event without a name. In all other ways it works like {@link send}. */
+  /** Sends one message like {@link send}, but the event has no name. */
   sendBare(message: object): number {
     return this.#write('', message)
   }
@@ -68,7 +68,8 @@ export class SseStream {
    * Sends one event with a name and an id.
    *
    * @param json data without a line break
-   * @returns whether more may be sent immediately. If not, `onDrain` is called when more may be sent
+   * @returns true if the next event can be sent immediately. False if the caller must wait until `onDrain`
+   *   is called
    */
   sendNamed(name: string, id: string, json: string, onDrain: () => void): boolean {
     if (this.#body.writableEnded || this.#body.destroyed) return true
@@ -102,8 +103,8 @@ export class SseStream {
   }
 
   /**
-   * Cuts the connection of a client that has too many unread bytes. A single message may be larger than the
-   * limit.
+   * Cuts the connection of a client that has too many unread bytes. A single message can be larger than the
+   * limit, because the limit is checked before the message is written.
    */
   #isTooSlow(): boolean {
     const compressed = this.#body === this.#response ? 0 : this.#body.writableLength
@@ -120,7 +121,7 @@ export class SseStream {
   }
 }
 
-/** Returns an MCP message as an event. */
+/** Returns the event that contains an MCP message. @param json the message as JSON */
 export function sseFrame(json: string): string {
   return `${MESSAGE}data: ${json}\n\n`
 }
@@ -129,7 +130,7 @@ export function sseFrame(json: string): string {
  * Returns a gzip stream that writes to the response. Each write is flushed, because an event must not wait
  * for the next event.
  */
-function compressing(response: ServerResponse): Writable {
+function createGzipStream(response: ServerResponse): Writable {
   const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH })
   gzip.pipe(response)
   response.on('close', () => gzip.destroy())

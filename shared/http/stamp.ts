@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { JournalEntry } from '../journal/entry.js'
 
 /**
- * Adds headers with the instance's name and the `seq` of the journal entry. A batch gets the `seq` of each of
- * its entries.
+ * Adds headers with the name of the instance and the `seq` of the journal entry. In the answer to a batch,
+ * the header lists the `seq` of each entry.
  */
 export function addStamp(response: ServerResponse, instance: string, { seq }: JournalEntry): void {
   response.setHeader('X-Understudy-Instance', instance)

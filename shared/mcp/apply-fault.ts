@@ -14,18 +14,18 @@ const PAD = '.'
 export interface FaultHooks {
   /** Runs the call as if there were no fault. */
   run(): void
-  /** Answers the call without running the call. */
+  /** Answers the call without running it. */
   answer(response: JsonRpcResponse): void
   /** Crashes the server. */
   crash(): void
 }
 
 /**
- * Applies a fault to a call. The delay comes first. The action follows, and some actions replace running the
- * call.
+ * Applies a fault to a call. After the delay, the call runs, unless the action answers the call, leaves it
+ * unanswered or crashes the server.
  *
- * A corruption is only recorded in the reply of the call. The reply corrupts the answer when it sends the
- * answer. The host itself carries out the `bytes` action.
+ * To corrupt the answer, this function only replaces the reply of the call. The new reply corrupts the answer
+ * while sending it. The `bytes` action is applied by the host.
  */
 export function applyFault(
   call: FaultableCall,
@@ -35,10 +35,10 @@ export function applyFault(
 ): void {
   call.fault = act ?? 'delayed'
   const corruption = act && corruptionOf(act, call.callerId)
-  // The corruption is recorded before the delay, because a stream that has begun cannot change its status or
+  // The reply is replaced before the delay, because a stream that has begun cannot change its status or
   // encoding.
   if (corruption !== undefined) call.reply = call.reply.corrupted(corruption)
-  const goOn = () => {
+  const afterDelay = () => {
     if (call.cancellation.signal.aborted) return
     const replacement = act && replacementAnswer(act, call.callerId)
     if (replacement !== undefined) hooks.answer(replacement)
@@ -46,20 +46,20 @@ export function applyFault(
     else if (act === undefined || !('hang' in act)) hooks.run()
   }
   if (delayMs === 0) {
-    // The action is deferred, because the transport may first have to begin the stream that carries the
-    // answer.
-    queueMicrotask(goOn)
+    // The action is deferred, so that the transport can begin the stream for the answer first.
+    queueMicrotask(afterDelay)
     return
   }
-  const wakeup = clock.wakeAt(clock.now() + delayMs, goOn)
+  const wakeup = clock.wakeAt(clock.now() + delayMs, afterDelay)
   call.cancellation.signal.addEventListener('abort', () => wakeup.cancel())
 }
 
 /**
- * Returns the answer that replaces running a call. Returns undefined if no answer replaces the call.
+ * Returns the answer that an action gives instead of running the call. Returns undefined if the action gives
+ * no such answer.
  *
- * Over HTTP, a corruption of the reply replaces the answer to `httpStatus`, `raw` and `drop`. A transport
- * that cannot apply the corruption sends the answer that this function returns.
+ * For `httpStatus`, `raw` and `drop`, this answer is not sent over HTTP. There, the corrupted reply sends the
+ * status or the raw body, or cuts the connection. Transports that cannot do so send this answer.
  */
 function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | undefined {
   if ('toolError' in act) return { jsonrpc: '2.0', id, result: toolError(act.toolError) }
@@ -76,28 +76,28 @@ function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | u
 }
 
 /**
- * Returns the answer to a `raw` fault for transports other than HTTP. Over HTTP, the reply sends the raw body
- * with its status and headers.
+ * Returns the answer to a `raw` fault for transports that cannot send the raw body. Over HTTP, the reply
+ * sends the raw body with its status and headers.
  */
 function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcResponse {
   const why =
     status === undefined && headers === undefined
       ? 'the answer is a raw body'
-      : 'raw with status or headers is a fault for HTTP alone: leave both out'
+      : 'a raw fault with status or headers works only over HTTP: leave both out'
   return errorResponse(id, RpcCode.transport, why)
 }
 
 /**
  * Pads the text of an answer with dots, so that its JSON has exactly `bytes` bytes.
  *
- * Returns a tool error that contains only dots if the answer is too large or has no text. If the request id
- * leaves no space for dots, the tool error has no dots.
+ * If the answer is too large or has no text, returns a tool error whose text is only dots. If the request id
+ * is so long that no dot fits, the text of the tool error is empty.
  *
  * @param bytes size of the whole JSON-RPC message
  * @param modern whether the request is of the modern era, which needs a `resultType` in the result
  */
 export function sized(response: JsonRpcResponse, bytes: number, modern = false): JsonRpcResponse {
-  const dots = dotsFor(response.id, modern)
+  const dots = emptyToolError(response.id, modern)
   return padded(response, bytes) ?? padded(dots, bytes) ?? dots
 }
 
@@ -122,10 +122,10 @@ function padded(response: JsonRpcResponse, bytes: number): JsonRpcResponse | und
 }
 
 /**
- * Returns a tool error with an empty text. A successful result would have to follow the output schema of its
- * tool.
+ * Returns a tool error with an empty text. An error is used because a successful result would have to match
+ * the output schema of the tool.
  */
-function dotsFor(id: RequestId | undefined, modern: boolean): JsonRpcResponse {
+function emptyToolError(id: RequestId | undefined, modern: boolean): JsonRpcResponse {
   const type = modern ? { resultType: 'complete' } : {}
   const result = { ...type, content: [{ type: 'text', text: '' }], isError: true }
   return { jsonrpc: '2.0', id: id ?? 0, result }

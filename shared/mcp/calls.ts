@@ -13,7 +13,7 @@ import type { JsonRpcResponse } from './messages.js'
 /** Maximum number of open requests of one server. */
 const MAX_CALLS = 10_000
 /**
- * Maximum size of the bodies of all open requests of one server, in bytes. The parsed bodies may take fifteen
+ * Maximum size of the bodies of all open requests of one server, in bytes. The parsed bodies can take fifteen
  * times as much memory.
  */
 const MAX_BYTES = 32 * 1024 * 1024
@@ -65,7 +65,7 @@ export class Calls<Caller> {
   }
 
   /** Returns the open call with this request id in a conversation. Returns undefined if there is none. */
-  known(callerId: RequestId, { inflight }: Conversation): Call<Caller> | undefined {
+  findOpen(callerId: RequestId, { inflight }: Conversation): Call<Caller> | undefined {
     const found = inflight.get(callerId)
     return found && this.#calls.get(found.id)
   }
@@ -75,7 +75,11 @@ export class Calls<Caller> {
     return [...this.#calls.values()]
   }
 
-  /** Returns the calls of a conversation: all calls, or only the calls that `reply` answers. */
+  /**
+   * Returns the calls of a conversation.
+   *
+   * @param reply if given, only the calls that this reply answers are returned
+   */
   of({ inflight }: Conversation, reply?: Reply): Call<Caller>[] {
     return [...inflight.values()].flatMap(({ id }) => {
       const call = this.#calls.get(id)
@@ -138,8 +142,8 @@ export class Arrivals<Caller> {
 }
 
 /**
- * Returns how overlays count the tool lists of a caller. Legacy callers are counted together, and each modern
- * caller is counted alone.
+ * Returns how an overlay counts the tool lists that it has shown. It counts the lists of all legacy callers
+ * together, and the lists of each modern caller alone.
  */
 export function countedFor(modern: ModernRequest | undefined): Counted {
   return modern === undefined ? 'together' : 'alone'
@@ -179,8 +183,8 @@ export class HeldCalls<Caller> {
   }
 
   /**
-   * Counts a request and returns the faults that apply to the request. A fault can name the method of the
-   * request, or the genuine name of the tool.
+   * Counts a request for each fault that matches it, and returns the fault to apply to the request. A fault
+   * names either a method or a tool. The tool has its genuine name, not the name from an overlay.
    */
   due({ method, caller, modern }: Call<Caller>, tool: unknown): ActiveFault | undefined {
     const { name, instance, nameOf } = this.#options
@@ -203,8 +207,7 @@ export class HeldCalls<Caller> {
   }
 
   /**
-   * Cancels each held call and answers the call with a tool error. Without this, the fault would keep the
-   * call open.
+   * Cancels each held call and answers it with a tool error. Otherwise, the fault would keep the call open.
    */
   release(refusal: Refusal, answer: (call: Call<Caller>, response: JsonRpcResponse) => void): void {
     for (const call of [...this.#held]) {
@@ -223,8 +226,8 @@ export class HeldCalls<Caller> {
 /**
  * Tracks whether a call has been cancelled, and gives the handler of the call an `AbortSignal`.
  *
- * The signal is created when the handler first reads it, because creating a signal costs as much as a whole
- * call that never waits.
+ * The signal is created when the handler first reads it, because creating a signal takes as long as a whole
+ * call of a tool that does not wait.
  */
 export class Cancellation implements Cancellable {
   #controller: AbortController | undefined

@@ -5,7 +5,7 @@ import type { FaultAction } from '../faults/fault.js'
 import type { JournalEntry, TransportKind } from '../journal/entry.js'
 import type { AnonymousError, JsonRpcResponse } from './messages.js'
 
-/** A message that the server sends without being asked: a notification, or a request to the client. */
+/** A message from the server that is not an answer: a notification, or a request to the client. */
 export type ServerMessage = JSONRPCNotification | JSONRPCRequest
 
 /**
@@ -16,17 +16,18 @@ export type ServerMessage = JSONRPCNotification | JSONRPCRequest
 export interface Conversation {
   readonly transport: TransportKind
   readonly session: string | null
-  /** The protocol revision that `initialize` agreed on. Undefined before `initialize` is answered. */
+  /** The protocol revision from the answer to `initialize`. Undefined before `initialize` is answered. */
   version?: string
   /**
-   * True after a modern request. A client that has not sent `initialize` receives notices of changes only
-   * through subscriptions.
+   * True after the first modern request. If the client has not sent `initialize`, it is notified of changes
+   * only through subscriptions.
    */
   modern?: boolean
   /** Name and version of the client, from its `initialize` request. */
   client?: { name: string; version: string }
   /**
-   * The open calls, by the request id that the caller chose. `id` is the id that the host gave to the call.
+   * The open calls. The key is the request id that the caller chose. `id` is the id that the host gave to the
+   * call.
    */
   readonly inflight: Map<RequestId, { readonly id: number }>
   /**
@@ -42,14 +43,14 @@ export interface Conversation {
 }
 
 /**
- * Returns whether a conversation has only had modern requests. The client of such a conversation knows no
- * legacy notifications.
+ * Returns whether a conversation has only had modern requests. The client of such a conversation does not
+ * understand legacy notifications.
  */
 export function isModernOnly({ modern, version }: Conversation): boolean {
   return modern === true && version === undefined
 }
 
-/** The facts about a client that are stated in its modern request. */
+/** The facts about a client that its modern request states. */
 export interface ModernRequest {
   readonly capabilities: Readonly<Record<string, unknown>>
 }
@@ -62,15 +63,15 @@ export interface Reply {
    * @param sending called with the size just before the answer is sent
    */
   answer(response: JsonRpcResponse | AnonymousError, sending?: (bytes: number) => void): number
-  /** Sends a message before the answer is sent. */
+  /** Sends a message that precedes the answer. */
   notify(message: ServerMessage): void
   /** Marks the request as malformed. Over HTTP, the answer then has the status 400. */
   malformed?(): void
   /** Ends the reply without an answer, because the call was cancelled. */
   abandon(): void
   /**
-   * Returns a reply that corrupts the answer. In a batch, the reply corrupts the last answer or the list of
-   * all answers.
+   * Returns a reply that corrupts the answer. If the answers to a batch are sent one by one on a stream, the
+   * last one is corrupted. If they are sent as one list, the list is corrupted.
    */
   corrupted(how: Corruption): Reply
 }

@@ -8,14 +8,20 @@ export interface ToolContext<Caller> {
   readonly caller: Caller
   /** Aborted when the caller cancels the call, disconnects or ends its session. */
   readonly signal: AbortSignal
-  /** Reports progress in seconds. Undefined if the caller did not ask for progress. */
+  /**
+   * Reports progress. `done` and `total` are numbers of seconds. Undefined if the caller did not ask for
+   * progress.
+   */
   readonly progress: ((done: number, total: number, message: string) => void) | undefined
 }
 
 export interface Tool<Caller> {
   readonly name: string
   readonly listing: ToolListing
-  /** Checks the arguments and runs the tool. Rejects with the error that the handler throws. */
+  /**
+   * Checks the arguments and runs the tool. Resolves with a tool error if an argument is invalid. Rejects
+   * with the error that the handler throws.
+   */
   call(args: Record<string, unknown>, context: ToolContext<Caller>): Promise<CallToolResult>
 }
 
@@ -60,7 +66,9 @@ export function defineTool<Caller, Input extends z.ZodObject, Output extends z.Z
   }
 }
 
-/** A call named a tool that the server does not have. Each era has its own answer to such a call. */
+/**
+ * Thrown when a call names a tool that the server does not have. The two eras answer such a call differently.
+ */
 export class UnknownTool extends Error {
   override readonly name = 'UnknownTool'
 }
@@ -70,22 +78,19 @@ export function toolError(text: string): CallToolResult {
   return { content: [{ type: 'text', text }], isError: true }
 }
 
-/**
- * Returns a JSON Schema of draft 7, which is named in `$schema`. Every published client can validate with
- * draft 7.
- */
+/** Converts a schema to JSON Schema draft 7, because every published MCP client can validate draft 7. */
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObjectSchema {
-  const generated = z.toJSONSchema(schema, { target: 'draft-7', io, override: dropSafeBounds })
+  const generated = z.toJSONSchema(schema, { target: 'draft-7', io, override: dropSafeIntegerBounds })
   const portable = Object.entries(generated).map(([key, value]) => [key, expandTypeLists(value)])
   return { ...Object.fromEntries(portable), type: 'object' }
 }
 
 /**
- * Replaces each `type: ['string', 'null']` in a schema by an `anyOf` of single types. Both forms mean the
- * same.
+ * Replaces each list of types, such as `type: ['string', 'null']`, by an `anyOf` of single types. Both forms
+ * have the same meaning.
  *
- * Some clients map a schema to their own types and expect `type` to be a string. The MCP Inspector reports a
- * list as a problem.
+ * Some clients convert a schema to types of their own and expect `type` to be a string. The MCP Inspector
+ * warns about a list.
  */
 function expandTypeLists(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(expandTypeLists)
@@ -99,10 +104,10 @@ function expandTypeLists(schema: unknown): unknown {
 }
 
 /**
- * Removes the bounds that zod sets on every integer. These bounds are the range of safe integers and are
- * useless to a reader.
+ * Removes the minimum and maximum that zod adds to every integer. They are the limits of safe integers in
+ * JavaScript, which say nothing about the argument.
  */
-function dropSafeBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximum?: number } }): void {
+function dropSafeIntegerBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximum?: number } }): void {
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
 }
@@ -115,7 +120,7 @@ function dropSafeBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximu
  * @param known the names of the arguments that the tool accepts
  */
 function explainIssues(issues: z.core.$ZodIssue[], args: Record<string, unknown>, known: string[]): string {
-  // One value can break two rules. Only the first broken rule is reported.
+  // One value can fail two checks. Only the first failed check is reported.
   const first = new Map(issues.map(issue => [issue.path.join('.'), issue] as const).reverse())
   return `invalid arguments: ${[...first.values()]
     .reverse()

@@ -37,7 +37,7 @@ interface HostOptions<Caller> {
   /**
    * Identifies the caller.
    *
-   * @throws Refusal if the caller's statements about itself cannot be right
+   * @throws Refusal if the request identifies its caller in an invalid way
    */
   identify(clues: CallerClues): Caller
   /** Returns the name of a caller in the journal. */
@@ -48,10 +48,12 @@ interface HostOptions<Caller> {
 }
 
 /**
- * The part of a server that all conversations use: calls, faults and the journal. The protocol layers have the rules of each era.
+ * The part of a server that all conversations share: open calls, faults and the journal. The rules of each
+ * era are in its protocol layer.
  *
- * The host gives each request its own numeric id. Two callers may therefore both use the id 1, and a cancellation reaches the right call.
- * One host serves all requests, because building a server for each request costs ten times as much as the call.
+ * Two callers can use the same request id. The host therefore gives each request a second, unique id, so that
+ * a cancellation reaches the right call. One host serves all requests, because creating a server for each
+ * request would take ten times as long as the call.
  */
 export class McpHost<Caller> implements MessageHost<Caller> {
   readonly identify: (clues: CallerClues) => Caller
@@ -64,7 +66,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   readonly #legacy: LegacyProtocol<Caller>
   readonly #modern: ModernProtocol<Caller>
   readonly #conversations = new Set<Conversation>()
-  /** Functions that cut connections when the server crashes. The conversations added with `join` are cut separately. */
+  /** Functions that cut connections after a crash. Joined conversations have their own `cut`. */
   readonly #cuts = new Set<() => void>()
   #states: RequestStates | undefined
   #closed = false
@@ -107,18 +109,19 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return this.#legacy.mount(server)
   }
 
-  /** Registers the handler of a method for both eras. Legacy requests of this method then do not pass through the SDK. */
+  /** Registers the handler of a method for both eras. It replaces the handler of the SDK. */
   handle(method: string, handler: RequestHandler<Caller>): void {
     this.#handlers.set(method, handler)
   }
 
-  /** Returns the state of an unfinished request as a signed text that the client keeps. See {@link RequestStates}. */
+  /** Returns the state of a request as a signed text for the client to keep. See {@link RequestStates}. */
   sealState(call: Call<Caller>, params: JSONRPCRequest['params'], value: unknown): string {
     return this.#requestStates().seal(value, this.#ownerOf(call, params))
   }
 
   /**
-   * Returns the state that a client has sent back. Returns undefined if the client sent no state.
+   * Returns the value that was given to {@link sealState}, after the client has sent it back. Returns
+   * undefined if the client sent no state.
    *
    * @throws McpError -32602 for a state that does not belong to this request
    */
@@ -126,7 +129,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return this.#requestStates().open(params?.requestState, this.#ownerOf(call, params))
   }
 
-  /** Notifies clients in sessions, and subscribers, that the list of tools has changed. */
+  /** Notifies legacy clients, and modern clients with a subscription, of a changed tool list. */
   announceTools(): void {
     this.#legacy.announceTools()
     this.#modern.announceTools()
@@ -153,7 +156,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     await this.#legacy.close()
   }
 
-  /** Registers a function that cuts connections when this server crashes. The conversations added with `join` are cut separately. */
+  /** Registers a function that cuts connections if this server crashes. */
   onCrash(cut: () => void): void {
     this.#cuts.add(cut)
   }
@@ -163,7 +166,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return this.#options.nameOf(caller)
   }
 
-  /** Returns the journal's name for the caller of a request. Returns an empty text if the request has ended. */
+  /** Returns the name of the caller that sent request `id`, or an empty text if the request has ended. */
   callerOf(id: RequestId): string {
     const call = this.#calls.get(id)
     return call === undefined ? '' : this.nameOf(call.caller)
@@ -183,7 +186,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return this.#calls.size
   }
 
-  /** Adds a session, a pipe or an in-memory pair, so that it receives the messages that the server sends to all clients. */
+  /** Adds a conversation to those that receive the messages for all clients. */
   join(conversation: Conversation): void {
     this.#conversations.add(conversation)
   }
@@ -195,15 +198,15 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     if (conversation.session !== null) this.#options.forget?.(conversation.session)
   }
 
-  /** Cancels the open calls of a conversation: all calls, or only the calls that `reply` answers. */
+  /** Cancels open calls of a conversation. See {@link MessageHost.cancelAll}. */
   cancelAll(conversation: Conversation, reason: string, reply?: Reply): void {
     for (const call of this.#calls.of(conversation, reply)) {
-      // The cancellation of an earlier call may have ended this call.
+      // The cancellation of an earlier call can have ended this call.
       if (this.#calls.has(call)) this.#cancel(call, reason)
     }
   }
 
-  /** Answers with a refusal all calls that a fault delays or leaves unanswered. The faults would otherwise keep the calls open. */
+  /** Answers each call that a fault keeps open. The answer is the given refusal. */
   releaseHeld(refusal: Refusal): void {
     this.#held.release(refusal, (call, response) => this.#answer(call, response))
   }
@@ -213,7 +216,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     if (this.#calls.has(call)) call.reply.notify(message)
   }
 
-  /** Opens the journal entry of a request that the transport answered or refused by itself, for example a GET or a DELETE. */
+  /** Opens the journal entry of a request that never reaches `receive`. See {@link MessageHost.note}. */
   note(arrival: RefusedArrival): JournalEntry {
     const { message, headers } = arrival
     const layer = this.#layerOf(this.revisions.isModern(message, headers))
@@ -228,7 +231,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   /** Handles one message. The answer, if there is one, is sent through the reply of the message. */
   receive(incoming: Incoming<Caller>): void {
     const { message, headers, conversation } = incoming
-    // An in-memory client is an SDK client, which speaks legacy revisions only.
+    // An in-memory client is an SDK client, which speaks only legacy revisions.
     const revisions = conversation.transport === 'memory' ? LEGACY_REVISIONS : this.revisions
     const layer = this.#layerOf(revisions.isModern(message, headers))
     const examined = layer.examine(incoming)
@@ -346,24 +349,24 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     const { fault, modern } = call
     const layer = this.#layerOf(modern !== undefined)
     layer.answered(call, response)
-    const written = layer.written(call, response)
+    const formatted = layer.formatAnswer(call, response)
     const sent =
       typeof fault === 'object' && 'bytes' in fault
-        ? sized(written, fault.bytes, modern !== undefined)
-        : written
-    this.#send(call.reply, sent, call.entry, fault ? 'fault' : outcomeOf(written))
+        ? sized(formatted, fault.bytes, modern !== undefined)
+        : formatted
+    this.#send(call.reply, sent, call.entry, fault ? 'fault' : outcomeOf(formatted))
   }
 
-  /** Closes the journal entry before the answer is sent, so that a process killed after the answer has the complete entry. */
+  /** Sends an answer. Closes the journal entry first, so that a later crash cannot lose the entry. */
   #send(reply: Reply, answer: JsonRpcResponse | AnonymousError, entry: JournalEntry, outcome: Outcome): void {
     const close = (bytes: number) => this.#options.instance.journal.close(entry, outcome, bytes, answer)
-    // The journal ignores the second close of an entry, so a reply need not call `close` itself.
+    // Some replies do not call `close` before they send. A second close has no effect.
     close(reply.answer(answer, close))
   }
 
   #cancelByNotice(params: unknown, conversation: Conversation): void {
     if (!isObject(params) || !isRequestId(params.requestId)) return
-    const call = this.#calls.known(params.requestId, conversation)
+    const call = this.#calls.findOpen(params.requestId, conversation)
     // The specification forbids cancelling `initialize`. A call that is not found has been answered already.
     if (call === undefined || call.method === 'initialize') return
     this.#cancel(call, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')

@@ -58,8 +58,8 @@ export async function connectInMemory<Caller>(
 }
 
 /**
- * Returns a reply that corrupts its answer. No bytes are sent in memory. A corrupted answer that a client
- * could not parse is replaced by the parse error that the client would raise.
+ * Returns a reply that corrupts its answer. In memory, messages are objects and not bytes. If a client could
+ * not parse the corrupted answer, it receives a parse error instead.
  */
 function corrupted(reply: Reply, how: Corruption, cut: () => void): Reply {
   const { kind } = how

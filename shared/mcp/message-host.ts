@@ -22,8 +22,8 @@ export interface Incoming<Caller> {
 export interface RefusedArrival
   extends Pick<Arrival, 'transport' | 'session' | 'caller' | 'headers' | 'raw'> {
   /**
-   * A name for the journal such as `POST /mcp`, for a body that names no method. Null on a transport without
-   * such a name.
+   * The method that the journal records if the body names none, for example `POST /mcp`. Null on a transport
+   * other than HTTP.
    */
   method: string | null
   /** The parsed body. Undefined if the body could not be parsed. */
@@ -31,7 +31,7 @@ export interface RefusedArrival
 }
 
 /**
- * Serves the messages of all transports. The host is an MCP server of this process, or a gateway to another
+ * Handles the messages of all transports. It is an MCP server of this process, or a gateway to another
  * server.
  */
 export interface MessageHost<Caller> {
@@ -40,23 +40,27 @@ export interface MessageHost<Caller> {
   /**
    * Identifies the caller.
    *
-   * @throws Refusal if the caller's statements about itself cannot be right
+   * @throws Refusal if the request identifies its caller in an invalid way
    */
   identify(clues: CallerClues): Caller
   /** Handles one message. The answer, if there is one, is sent through the reply of the message. */
   receive(incoming: Incoming<Caller>): void
   /**
-   * Adds a session, a pipe or an in-memory pair, so that it receives the messages that the server sends to
-   * all clients.
+   * Adds a session, a pipe or an in-memory pair. The messages that the server sends to all clients are then
+   * sent to it too.
    */
   join(conversation: Conversation): void
   /** Ends a conversation and cancels its open calls. */
   leave(conversation: Conversation, reason: string): void
-  /** Cancels the open calls of a conversation: all calls, or only the calls that `reply` answers. */
+  /**
+   * Cancels the open calls of a conversation.
+   *
+   * @param reply if given, only the calls that this reply answers are cancelled
+   */
   cancelAll(conversation: Conversation, reason: string, reply?: Reply): void
   /**
-   * Opens the journal entry of a request that the transport answered or refused by itself, for example a GET
-   * or a DELETE.
+   * Opens the journal entry of a request that never reaches `receive`, because the transport answers or
+   * refuses it. Examples are GET and DELETE.
    */
   note(arrival: RefusedArrival): JournalEntry
   /** Ends the subscriptions of modern clients. */

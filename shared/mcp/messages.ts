@@ -9,8 +9,8 @@ import {
 import { isObject } from '../util/is-object.js'
 import type { Revisions } from './revisions.js'
 
-/** The revision of a request that names no revision (specification 2025-06-18 and later). */
-const ASSUMED = '2025-03-26'
+/** The revision that a server must assume if a request names none (specification 2025-06-18 and later). */
+const ASSUMED_REVISION = '2025-03-26'
 
 /** The first revision without batches. Revision 2025-03-26 had batches. */
 const FIRST_WITHOUT_BATCHES = '2025-06-18'
@@ -35,15 +35,15 @@ export function versionRefusal(
  * Returns the reason why a batch is refused. Returns undefined if the batch is allowed.
  *
  * @param size number of messages in the batch
- * @param version the revision that was agreed on or that the caller names. Revisions are dates, so they
- *   compare as text
+ * @param version the revision of the session, or the one that the caller names. Revisions are dates, so
+ *   they can be compared as text
  */
-export function batchRefusal(size: number, version = ASSUMED): string | undefined {
+export function batchRefusal(size: number, version = ASSUMED_REVISION): string | undefined {
   if (version >= FIRST_WITHOUT_BATCHES) {
     return `protocol revision ${version} has no batches: send one message at a time`
   }
   if (size === 0) return 'the batch is empty'
-  return size > MAX_BATCH ? `the batch has ${size} messages: ${MAX_BATCH} is the most` : undefined
+  return size > MAX_BATCH ? `the batch has ${size} messages: send at most ${MAX_BATCH}` : undefined
 }
 
 export type JsonRpcResponse = JSONRPCResultResponse | JSONRPCErrorResponse
@@ -55,7 +55,7 @@ export const RpcCode = {
   methodNotFound: ErrorCode.MethodNotFound,
   invalidParams: ErrorCode.InvalidParams,
   internalError: ErrorCode.InternalError,
-  /** The SDK's code for a request that its transport refuses. */
+  /** The SDK's code for a request that a transport of the SDK refuses. */
   transport: -32000,
   /** The SDK's code for a session that does not exist or has ended. */
   sessionNotFound: -32001,
@@ -74,7 +74,7 @@ export interface AnonymousError {
   id: null
 }
 
-/** Returns an error of the legacy eras, where an unknown id is null. */
+/** Returns an error of the legacy era, in which an unknown id is null. */
 export function anonymousError(code: number, message: string): AnonymousError {
   return { jsonrpc: '2.0', error: { code, message }, id: null }
 }
@@ -106,18 +106,18 @@ export function requestIdOf(message: unknown): RequestId | undefined {
 }
 
 /** Returns whether a value is allowed as `params`. */
-function mayBeParams(value: unknown): boolean {
-  return value === undefined || (isObject(value) && mayBeMeta(value._meta))
+function isValidParams(value: unknown): boolean {
+  return value === undefined || (isObject(value) && isValidMeta(value._meta))
 }
 
-function mayBeMeta(value: unknown): boolean {
+function isValidMeta(value: unknown): boolean {
   if (value === undefined) return true
   return isObject(value) && (value.progressToken === undefined || isRequestId(value.progressToken))
 }
 
 const REQUEST_KEYS = ['jsonrpc', 'id', 'method', 'params']
 
-/** Returns whether a message has no other members than these. */
+/** Returns whether each member of a message has one of these names. */
 export function hasOnly(message: object, keys: readonly string[]): boolean {
   for (const key in message) if (!keys.includes(key)) return false
   return true
@@ -141,7 +141,7 @@ export function isRequestLike(message: unknown): message is RequestLike {
 }
 
 export function isRequest(message: unknown): message is JSONRPCRequest {
-  return isRequestLike(message) && mayBeParams(message.params)
+  return isRequestLike(message) && isValidParams(message.params)
 }
 
 export function isNotification(message: unknown): message is JSONRPCNotification {
@@ -150,7 +150,7 @@ export function isNotification(message: unknown): message is JSONRPCNotification
     message.jsonrpc === '2.0' &&
     typeof message.method === 'string' &&
     !('id' in message) &&
-    mayBeParams(message.params)
+    isValidParams(message.params)
   )
 }
 
@@ -172,7 +172,7 @@ export function expectsAnswer(message: unknown): boolean {
 }
 
 /**
- * Members of a modern result that forbid clients to cache a list. A list may change at any time and may
- * differ for each caller.
+ * Members of a modern result that forbid clients to cache a list. A list can change at any time and can
+ * differ between callers.
  */
 export const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }

@@ -7,8 +7,8 @@ import { MetaKey } from './revisions.js'
 export const VERSION_HEADER = 'MCP-Protocol-Version'
 
 /**
- * The methods whose subject is repeated in `Mcp-Name`. The value is the member of `params` that names the
- * subject.
+ * The methods whose requests have the header `Mcp-Name`. The value is the member of `params` that the header
+ * repeats.
  */
 const NAMED_BY = new Map([
   ['tools/call', 'name'],
@@ -16,20 +16,24 @@ const NAMED_BY = new Map([
   ['resources/read', 'uri'],
 ])
 
-const SENTINEL = /^=\?base64\?(.*)\?=$/s
+/** A header value in Base64. */
+const BASE64_VALUE = /^=\?base64\?(.*)\?=$/s
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 /** A valid header value: visible ASCII, space and tab. */
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/
 /** A field name of RFC 9110. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** The prefix of the headers that repeat an argument. */
-const PARAMETER = 'mcp-param-'
+const PARAMETER_PREFIX = 'mcp-param-'
 const NONE: readonly string[] = []
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i
 
 /** A header that differs from the body. */
 export interface Mismatch {
-  /** The name of the header. A header of the specification is spelled as in the specification. */
+  /**
+   * The name of the header. If the specification defines the header, the spelling is that of the
+   * specification.
+   */
   header: string
   /** The reason, as a sentence for the caller. */
   why: string
@@ -42,13 +46,13 @@ export interface Mismatch {
 interface Mirrored {
   header: string
   value: unknown
-  /** Whether the header may be encoded in Base64. */
+  /** Whether the specification allows Base64 in this header. */
   encodable: boolean
 }
 
 /**
- * Returns the names of the mirrored headers in a legacy request that differ from its body. A legacy request
- * may leave these headers out.
+ * Returns the names of the mirrored headers in a legacy request that differ from its body. A missing header
+ * is no difference, because a legacy request need not have these headers.
  */
 export function differingHeaders(message: unknown, headers: IncomingHttpHeaders): readonly string[] {
   if (headers['mcp-method'] === undefined && headers['mcp-name'] === undefined) return NONE
@@ -64,7 +68,8 @@ export function versionMismatch(message: unknown, headers: IncomingHttpHeaders):
 }
 
 /**
- * Returns the other headers of a modern request that are missing or differ from its body.
+ * Returns the headers of a modern request that are missing or differ from its body. {@link versionMismatch}
+ * checks `MCP-Protocol-Version` separately.
  *
  * @param schema the input schema of the called tool, if the schema is known
  */
@@ -77,20 +82,23 @@ export function mismatches(message: unknown, headers: IncomingHttpHeaders, schem
 }
 
 /**
- * Returns the `Mcp-Param-…` headers whose value is no argument of the call. Without the schema of the tool,
- * no stricter check is possible.
+ * Returns the `Mcp-Param-…` headers whose value is not the value of any argument. A stricter check would need
+ * the input schema of the tool.
  *
  * @param headers with names in lower case
  */
 export function strayParameters(message: unknown, headers: IncomingHttpHeaders): Mismatch[] {
   return Object.entries(headers).flatMap(([name, sent]) => {
-    if (!name.startsWith(PARAMETER)) return []
+    if (!name.startsWith(PARAMETER_PREFIX)) return []
     const read = readHeader(name, String(sent), true)
     if ('why' in read) return [{ header: name, why: read.why }]
     const args = isObject(message) && isObject(message.params) ? message.params.arguments : undefined
     if (hasMember(args, value => equals(read.text, value))) return []
     return [
-      { header: name, why: `the header ${name} is ${shown(read.text)}, which is no argument of the body` },
+      {
+        header: name,
+        why: `the header ${name} is ${shown(read.text)}, which is not the value of any argument`,
+      },
     ]
   })
 }
@@ -130,8 +138,8 @@ function mirroredBy(message: unknown): Mirrored[] {
 }
 
 /**
- * Returns the arguments that a schema marks with `x-mcp-header`. Only the members of `properties` are
- * searched, at any depth.
+ * Returns the arguments that a schema marks with `x-mcp-header`. The search follows only `properties`, at any
+ * depth.
  */
 function mirroredArguments(schema: unknown, args: unknown): Mirrored[] {
   if (!isObject(schema) || !isObject(schema.properties)) return []
@@ -155,7 +163,7 @@ function mismatchOf(
   if (sent === undefined) {
     return absent
       ? undefined
-      : { header, why: `the header ${header} is missing: it repeats ${shown(value)} of the body` }
+      : { header, why: `the header ${header} is missing: send ${shown(value)}, as in the body` }
   }
   const read = readHeader(header, String(sent), encodable)
   if ('why' in read) return { header, why: read.why }
@@ -176,8 +184,8 @@ function readHeader(header: string, sent: string, encodable: boolean): { text: s
 }
 
 /**
- * Returns whether a value, or a member of it at any depth, fits. A loop instead of recursion allows any
- * depth.
+ * Returns whether `fits` is true for a value or for one of its members, at any depth. This is a loop, because
+ * recursion would limit the depth.
  */
 function hasMember(value: unknown, fits: (member: unknown) => boolean): boolean {
   const open = [value]
@@ -191,13 +199,13 @@ function hasMember(value: unknown, fits: (member: unknown) => boolean): boolean 
 
 /** Returns a header value. Text that a header cannot hold is encoded in Base64. */
 function encode(text: string): string {
-  const plain = HEADER_VALUE.test(text) && text === text.trim() && !SENTINEL.test(text)
+  const plain = HEADER_VALUE.test(text) && text === text.trim() && !BASE64_VALUE.test(text)
   return plain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`
 }
 
 /** Decodes a header value. Returns undefined if its Base64 is invalid. */
 function decode(text: string): string | undefined {
-  const encoded = SENTINEL.exec(text)?.[1]
+  const encoded = BASE64_VALUE.exec(text)?.[1]
   if (encoded === undefined) return text
   if (!BASE64.test(encoded)) return undefined
   try {

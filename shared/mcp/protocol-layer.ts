@@ -11,14 +11,14 @@ import type { Incoming } from './message-host.js'
 import type { AnonymousError, JsonRpcResponse } from './messages.js'
 
 /**
- * Runs the requests of one method, in either era.
+ * Runs the requests of one method, in both eras.
  *
  * @throws McpError for a protocol error with that code
  * @throws UnknownTool for a call of an unknown tool
  */
 export type RequestHandler<Caller> = (call: Call<Caller>, params: JSONRPCRequest['params']) => Promise<Result>
 
-/** A message that a layer examines before anything is done with the message. */
+/** A message that a layer examines before the message is handled. */
 export interface Arrived<Caller> {
   readonly message: unknown
   readonly headers: IncomingHttpHeaders
@@ -44,8 +44,8 @@ export interface ProtocolLayer<Caller> {
   receive(incoming: Incoming<Caller>, entry: JournalEntry, examined: Examined): void
   /** Runs a request that `HostCore.start` has added to the open calls. */
   run(call: Call<Caller>, request: JSONRPCRequest, headers: IncomingHttpHeaders): void
-  /** Returns an answer in the form of this era. */
-  written(call: Call<Caller>, response: JsonRpcResponse): JsonRpcResponse
+  /** Returns an answer in the form that this era requires. */
+  formatAnswer(call: Call<Caller>, response: JsonRpcResponse): JsonRpcResponse
   /** Returns the answer to a call of a tool that does not exist. */
   unknownTool(call: Call<Caller>, text: string): JsonRpcResponse
   /** Called when a call is answered. */
@@ -59,7 +59,7 @@ export interface ProtocolLayer<Caller> {
   close(): Promise<void>
 }
 
-/** The functions of a host that its two layers use. */
+/** The functions of a host that its two protocol layers call. */
 export interface HostCore<Caller> {
   readonly handlers: ReadonlyMap<string, RequestHandler<Caller>>
   /** Starts a request: gives it an id, applies a fault if one is due, and lets its layer run the request. */
@@ -77,11 +77,11 @@ export interface HostCore<Caller> {
   refuse(incoming: Incoming<Caller>, entry: JournalEntry, answer: JsonRpcResponse | AnonymousError): void
   /** Closes the journal entry of a message that has no answer. */
   accept(entry: JournalEntry): void
-  /** Cancels the call that a client's `notifications/cancelled` names. */
+  /** Handles `notifications/cancelled` from a client: cancels the call that the notification names. */
   cancelByNotice(params: unknown, conversation: Conversation): void
   /** Ends a call without an answer. */
   dismiss(call: Call<Caller>): void
-  /** Returns the open call with this id of the host. Returns undefined if no open call has the id. */
+  /** Returns the open call to which the host gave this id. Returns undefined if no open call has the id. */
   callById(id: RequestId): Call<Caller> | undefined
   /**
    * Sends a legacy message to each conversation of the host, except conversations with only modern requests.

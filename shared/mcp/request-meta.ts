@@ -3,7 +3,7 @@ import { cut, shown } from '../util/shown.js'
 import { isRequestId } from './messages.js'
 import { MetaKey } from './revisions.js'
 
-/** Name and version that a client states about itself. */
+/** The name and version of a client, from its requests. */
 export interface ClientInfo {
   name: string
   version: string
@@ -14,8 +14,8 @@ const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', '
 const ONE_OF_LEVELS = `one of ${LOG_LEVELS.join(', ')}`
 
 /**
- * Maximum number of characters of a name, version or revision in the journal. The size limit of the journal
- * does not count these texts.
+ * Maximum number of characters of a name, version or revision in the journal. Longer texts are cut, because
+ * they do not count towards the size limit of the journal.
  */
 const MAX_NAME_CHARS = 200
 
@@ -24,20 +24,20 @@ export function notedRevision(value: unknown): string | null {
   return typeof value === 'string' ? cut(value, MAX_NAME_CHARS) : null
 }
 
-let latest: ClientInfo = { name: '', version: '' }
+let latestClient: ClientInfo = { name: '', version: '' }
 
 /**
  * Reads a client's name and version. Returns undefined for a value that does not have both members as text.
  *
- * Modern clients repeat them in each request, and the journal keeps them. Consecutive equal values share one
- * object to save memory.
+ * A modern client repeats its name and version in each request, and the journal keeps them. To save memory,
+ * consecutive calls with equal values return the same object.
  */
 export function readClient(value: unknown): ClientInfo | undefined {
   if (!isClient(value)) return undefined
-  if (value.name !== latest.name || value.version !== latest.version) {
-    latest = { name: cut(value.name, MAX_NAME_CHARS), version: cut(value.version, MAX_NAME_CHARS) }
+  if (value.name !== latestClient.name || value.version !== latestClient.version) {
+    latestClient = { name: cut(value.name, MAX_NAME_CHARS), version: cut(value.version, MAX_NAME_CHARS) }
   }
-  return latest
+  return latestClient
 }
 
 function isClient(value: unknown): value is ClientInfo {
@@ -60,7 +60,10 @@ export function versionFault(params: unknown): string | undefined {
   return memberFault(meta, MetaKey.version, 'a text', isText)
 }
 
-/** Returns the reason why the other members of `_meta` are refused. Returns undefined if they are valid. */
+/**
+ * Checks the members of `_meta` other than the version. Returns the reason why one is refused. Returns
+ * undefined if all are valid.
+ */
 export function metaFault(meta: Record<string, unknown>): string | undefined {
   return (
     memberFault(meta, MetaKey.capabilities, 'an object', isObject) ??
@@ -82,19 +85,19 @@ function memberFault(
   meta: Record<string, unknown>,
   key: string,
   wanted: string,
-  isRight: (value: unknown) => boolean,
+  isValid: (value: unknown) => boolean,
 ): string | undefined {
   if (!(key in meta)) return `params._meta has no ${key}: send ${wanted}`
-  return optionalFault(meta, key, wanted, isRight)
+  return optionalFault(meta, key, wanted, isValid)
 }
 
 function optionalFault(
   meta: Record<string, unknown>,
   key: string,
   wanted: string,
-  isRight: (value: unknown) => boolean,
+  isValid: (value: unknown) => boolean,
 ): string | undefined {
   const value = meta[key]
-  if (value === undefined || isRight(value)) return undefined
+  if (value === undefined || isValid(value)) return undefined
   return `params._meta[${JSON.stringify(key)}] is ${shown(value)}: send ${wanted}`
 }

@@ -6,7 +6,7 @@ import { isObject } from '../util/is-object.js'
 /** The first revision without a handshake and without sessions. */
 const FIRST_MODERN = '2026-07-28'
 
-/** Every revision that can be served, newest first. Revisions are dates, so they compare as text. */
+/** Every revision that can be served, newest first. Revisions are dates, so they can be compared as text. */
 export const REVISIONS: readonly string[] = [
   FIRST_MODERN,
   '2025-11-25',
@@ -44,8 +44,8 @@ export class Revisions {
   }
 
   /**
-   * Returns whether a body is of the modern era. A server of only one era treats every body as a body of that
-   * era.
+   * Returns whether a body belongs to the modern era. If the server serves only one era, every body belongs
+   * to that era.
    *
    * @param body the parsed body. Undefined if the body is not JSON
    */
@@ -61,13 +61,14 @@ export class Revisions {
 /** The revisions of a server that serves all of them. */
 export const ALL_REVISIONS = new Revisions(REVISIONS)
 
-/** The revisions of a server that serves only the legacy ones. */
+/** The revisions of a server that serves only legacy revisions. */
 export const LEGACY_REVISIONS = new Revisions(REVISIONS.filter(revision => revision < FIRST_MODERN))
 
 /**
- * Reads the revisions that a server is to serve.
+ * Reads an option that names the revisions to serve.
  *
- * @param names a list, or a text with commas. Undefined for every revision
+ * @param names a list of revisions, or a text in which they are separated by commas. Default: every
+ *   revision
  * @param source name of the option in error messages, e.g. `--protocol`
  * @throws Refusal `bad_protocol` for a name that is no revision, and for an empty list
  */

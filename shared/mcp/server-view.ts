@@ -13,14 +13,14 @@ export const mcpEndpoint = z
 /** Schema of a request that has not been answered yet. Most such requests wait until a message arrives. */
 export const callUnderWay = z
   .strictObject({
-    seq: z.int().describe('of its entry in the journal'),
+    seq: z.int().describe('seq of its journal entry'),
     caller: z.string(),
     method: z.string(),
     tool: z.string().nullable(),
     transport: z.enum(TRANSPORTS),
     session: z.string().nullable(),
     since: instant,
-    forMs: z.int().describe('of the instance’s time'),
+    forMs: z.int().describe('milliseconds since its arrival, by the instance’s clock'),
   })
   .meta({ id: 'CallUnderWay' })
 
@@ -35,7 +35,7 @@ export function mcpUrl(url: string | undefined): string | null {
   return url === undefined ? null : `${url}/mcp`
 }
 
-/** Returns the unanswered calls of a server in the form that its state shows. */
+/** Returns the unanswered calls of a server, as the state of the server shows them. */
 export function callsUnderWay<Caller>(host: McpHost<Caller>, now: number): CallUnderWay[] {
   return host.underWay().map(({ entry, caller, method }) => ({
     seq: entry.seq,
@@ -70,7 +70,7 @@ export async function reached<Caller>(
 export function busyGauge<Caller>(host: McpHost<Caller>): Gauge {
   return {
     name: 'calls_under_way',
-    about: 'MCP requests that have not been answered: parked ones, as a rule',
+    about: 'MCP requests that have not been answered yet, most of which wait for a message',
     labels: { server: host.name },
     value: host.busy,
   }

@@ -16,8 +16,8 @@ import {
 import { LEGACY_REVISIONS } from './revisions.js'
 
 /**
- * Maximum size of unread answers, in bytes. Above it, reading from the client pauses until the client has
- * read all of them.
+ * Maximum size in bytes of the answers that the client has not read yet. Above this size, no more requests
+ * are read until the client has read all answers.
  */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 
@@ -27,8 +27,8 @@ export interface StdioOptions<Caller> {
   input: Readable
   output: Writable
   /**
-   * Called when the client closes its end or its end fails. The specification ends a stdio server in this
-   * way.
+   * Called when the client closes the pipe, or when the pipe fails. In the specification, closing the pipe is
+   * how a client stops a stdio server.
    */
   onEnd(): void
 }
@@ -66,7 +66,7 @@ export class StdioConversation<Caller> implements Conversation {
       if (!this.#cut) lines.push(chunk)
     })
     options.input.on('end', () => options.onEnd())
-    // A client that has exited closes both ends. The error of the second end needs no handling.
+    // A write to a client that has exited causes this error. The error also means that the pipe is closed.
     options.output.on('error', () => options.onEnd())
   }
 
@@ -203,7 +203,10 @@ export class StdioConversation<Caller> implements Conversation {
     if (!this.#cut) this.#options.output.write(Buffer.concat([gzipSync(json), Buffer.from('\n')]))
   }
 
-  /** Closes this end and ends the conversation, because the pipe is the only connection. */
+  /**
+   * Writes a last text, closes the pipe and ends the conversation. A pipe is the only connection of its
+   * conversation.
+   */
   #cutOff(last: string): void {
     this.#writeText(last)
     this.cut()

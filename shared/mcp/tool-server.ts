@@ -33,10 +33,10 @@ export interface ToolServerOptions<Caller> {
 let ajv: AjvJsonSchemaValidator | undefined
 
 /**
- * Creates the validator when it is first needed. The SDK would create one for each server, which takes
- * milliseconds, and uses it only when a client is asked to fill in a form.
+ * A validator that is created on first use. By default, the SDK creates one for each server, which takes
+ * milliseconds. The SDK uses it only to check a form that a client has filled in.
  */
-const whenNeeded: jsonSchemaValidator = {
+const lazyValidator: jsonSchemaValidator = {
   getValidator(schema) {
     ajv ??= new AjvJsonSchemaValidator()
     return ajv.getValidator(schema)
@@ -49,9 +49,9 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
   const tools = new Map(options.tools.map(tool => [tool.name, tool]))
   const listed = { tools: options.tools.map(tool => tool.listing) }
   const { catalogue, knownTools } = host.instance
-  // An overlay may be set at any time, so `listChanged` is always declared. Most SDKs declare it anyway.
+  // An overlay can be set at any time, so `listChanged` is always declared. Most SDKs declare it by default.
   const capabilities = { tools: { listChanged: true } }
-  const server = new Server({ name, version }, { capabilities, jsonSchemaValidator: whenNeeded })
+  const server = new Server({ name, version }, { capabilities, jsonSchemaValidator: lazyValidator })
   knownTools.add(host.name, {
     tools: listed.tools,
     announce: () => host.announceTools(),
@@ -95,18 +95,19 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
           const { cursor } = params ?? {}
           const caller = host.nameOf(call.caller)
           if (cursor === undefined || typeof cursor === 'string') {
-            // The cache settings are read first, because showing this list may bring an overlay into effect.
+            // The cache settings are read first, because showing this list can bring an overlay into effect.
             const caching = catalogue.caching(host.name, caller, 'alone')
             return { ...list(caller, cursor, 'alone'), ...caching }
           }
           throw new McpError(
             ErrorCode.InvalidParams,
-            `cursor is ${shown(cursor)}: send the text that a page gave`,
+            `cursor is ${shown(cursor)}: send the nextCursor of a page`,
           )
         },
       ],
     ]),
-    // A genuine tool has no argument that a header repeats. An overlay may add such an argument.
+    // A header repeats an argument only if an overlay has added that argument, so genuine tools need no
+    // schema here.
     inputSchema: (caller, tool) =>
       catalogue.has(host.name)
         ? catalogue.find(host.name, host.nameOf(caller), tool, 'alone')?.listing.inputSchema
@@ -115,7 +116,10 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
   return server
 }
 
-/** Returns one page of a list under overlays. @throws McpError -32602 for a cursor that no page gave */
+/**
+ * Returns one page of the tool list, after applying the overlays. @throws McpError -32602 for a cursor that
+ * no page gave
+ */
 function overlaidPage<Caller>(
   { instance, name }: McpHost<Caller>,
   { caller, cursor, counted }: { caller: string; cursor: string | undefined; counted: Counted },

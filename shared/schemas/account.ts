@@ -7,12 +7,16 @@ export const account = z
   .strictObject({
     id: z.string(),
     plan: z.enum(PLANS),
-    token: z.string().nullable().describe('masked, unless secrets were asked for; null: it has no fixed one'),
+    token: z.string().nullable().describe('masked unless the request asks for secrets; null: no fixed token'),
   })
   .meta({ id: 'Account' })
 
 export type AccountState = z.infer<typeof account>
 
 export const planRequest = strict({
-  plan: z.enum(PLANS).describe('paid: all it owns is for good; free: what was for good ends 168 hours later'),
+  plan: z
+    .enum(PLANS)
+    .describe(
+      'paid: its resources do not expire; free: its resources without an expiry get one in 168 hours',
+    ),
 }).meta({ id: 'PlanRequest' })

@@ -7,13 +7,16 @@ const approvalState = z.enum(['pending', 'approved', 'refused', 'used', 'withdra
 
 export type ApprovalState = z.infer<typeof approvalState>
 
-/** An approval, in Intercept's form or in this project's own form. */
+/**
+ * An approval that a policy requires, either with Intercept's `require_approval` or with this project's own
+ * approval rule.
+ */
 export const approval = z
   .strictObject({
     id: z.string(),
     state: approvalState,
-    at: instant.describe('when it was asked for, by the gateway’s clock'),
-    expiresAt: instant.describe('until when it may be decided and used, likewise'),
+    at: instant.describe('when the approval was requested, by the gateway’s clock'),
+    expiresAt: instant.describe('end of the time to decide and use it, by the gateway’s clock'),
     grant: z.string(),
     tool: z.string(),
     argumentKeys: z.array(z.string()).readonly(),
@@ -23,7 +26,7 @@ export const approval = z
     server: z
       .string()
       .exactOptional()
-      .describe('the one behind the gateway; a gateway alone does not say it'),
+      .describe('the server behind the gateway; absent if the gateway runs alone'),
   })
   .meta({ id: 'Approval' })
 

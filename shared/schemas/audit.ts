@@ -3,37 +3,40 @@ import { strict } from '../util/check.js'
 import { instant } from './instant.js'
 import { wholeNumber } from './query.js'
 
-/** The decision about a call. `approved` and `refused` come from an approval. */
+/** The outcomes of a decision about a call. `approved` and `refused` come from an approval. */
 export const AUDIT_OUTCOMES = ['allowed', 'denied', 'approved', 'refused'] as const
 
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number]
 
-/** The outcome of a call at the upstream. `lost`: the answer was missing or not readable. */
+/**
+ * The outcome of a call at the upstream. `lost`: the answer was missing or not readable. `unanswered`: the
+ * call was a notification, or its answer came on another stream.
+ */
 const upstreamEnd = z.enum(['result', 'tool_error', 'rpc_error', 'cancelled', 'lost', 'unanswered'])
 
 export type UpstreamEnd = z.infer<typeof upstreamEnd>
 
-/** The forwarding of a call to the upstream, and its outcome there. */
+/** A call that the gateway forwarded to the upstream, and the outcome of the call there. */
 const upstreamTrip = z.strictObject({
   ended: upstreamEnd,
-  status: z.int().nullable().describe('of HTTP; null on a pipe, or if none came'),
-  latencyMs: z.number().describe('machine milliseconds from when it was let on to how it ended'),
+  status: z.int().nullable().describe('HTTP status; null on a pipe, or if no answer arrived'),
+  latencyMs: z.number().describe('milliseconds of machine time from the forwarding of the call to its end'),
   quota: z.enum(['kept', 'refunded']),
   entry: z
     .int()
     .nullable()
-    .describe('seq of the call in the upstream’s journal, where that stamps its answers over HTTP'),
+    .describe('seq of the call in the upstream’s journal; null if the answer has no header that names it'),
 })
 
 export type UpstreamTrip = z.infer<typeof upstreamTrip>
 
 /**
- * A call on which a gateway decided. It contains only the names of the arguments, because their values may be
- * secrets.
+ * A gateway's decision about one call. The entry contains only the names of the arguments, because their
+ * values can be secrets.
  */
 export const auditEntry = z.strictObject({
   seq: z.int(),
-  at: instant.describe('by the clock that the policy’s windows go by, ISO 8601'),
+  at: instant.describe('ISO 8601, by the clock that the policy’s windows use'),
   grant: z.string(),
   session: z.string().nullable(),
   protocol: z
@@ -46,11 +49,11 @@ export const auditEntry = z.strictObject({
   argsHash: z
     .string()
     .nullable()
-    .describe('that of the upstream’s journal; null if the arguments are nested too deeply to be hashed'),
+    .describe('the same hash as in the upstream’s journal; null if the arguments are nested too deeply'),
   outcome: z.enum(AUDIT_OUTCOMES),
-  rule: z.string().nullable().describe('the rule that denied it or had it approved'),
+  rule: z.string().nullable().describe('the rule that denied the call or required its approval'),
   message: z.string().nullable(),
-  approval: z.string().nullable().describe('the approval it waited for'),
+  approval: z.string().nullable().describe('id of the approval that the call needed'),
   upstream: upstreamTrip.nullable(),
 })
 
@@ -60,17 +63,17 @@ export type AuditEntry = Readonly<z.infer<typeof auditEntry>>
 export const gatewayEntry = z
   .strictObject({
     ...auditEntry.shape,
-    seq: z.int().describe('in the record of all gateways of the instance'),
-    server: z.string().describe('the one behind the gateway'),
+    seq: z.int().describe('place in the common audit of all gateways of the instance'),
+    server: z.string().describe('the server behind the gateway'),
   })
   .meta({ id: 'AuditEntry' })
 
 export type GatewayEntry = Readonly<z.infer<typeof gatewayEntry>>
 
-/** The fields of a filter for entries, in a URL. */
+/** The query parameters that filter the entries. */
 const where = {
   server: z.string().exactOptional().describe('safebot or instanode'),
-  tool: z.string().exactOptional().describe('as it was called'),
+  tool: z.string().exactOptional().describe('the tool name in the call'),
   outcome: z.enum(AUDIT_OUTCOMES).exactOptional(),
 }
 
@@ -79,18 +82,18 @@ const after = wholeNumber(0).exactOptional().describe('only entries with a highe
 export const auditQuery = strict({
   ...where,
   after,
-  limit: wholeNumber(1, 10_000).exactOptional().describe('how many at most; 1,000 if not given'),
+  limit: wholeNumber(1, 10_000).exactOptional().describe('maximum number of entries; default 1,000'),
 })
 
 export const auditStreamQuery = strict({ ...where, after })
 
-/** A filter: fields and the values that an entry must have. */
+/** A filter. An entry passes if it has all the given values. */
 export type AuditFilter = Partial<Pick<GatewayEntry, keyof typeof where>>
 
 export const auditAnswer = z
   .strictObject({
     entries: z.array(gatewayEntry),
-    next: z.int().describe('to be given as after for what comes next'),
-    dropped: z.int().describe('how many of the oldest are no longer kept'),
+    next: z.int().describe('send it as `after` to get the next entries'),
+    dropped: z.int().describe('number of the oldest entries that are no longer kept'),
   })
   .meta({ id: 'AuditPage' })

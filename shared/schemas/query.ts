@@ -23,7 +23,7 @@ export const jsonObject = z
     try {
       return z.record(z.string(), z.unknown()).parse(JSON.parse(text))
     } catch {
-      context.issues.push({ code: 'custom', message: 'expected an object as JSON', input: text })
+      context.issues.push({ code: 'custom', message: 'expected a JSON object', input: text })
       return z.NEVER
     }
   })

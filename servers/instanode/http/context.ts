@@ -1,7 +1,7 @@
 import type { Request } from 'express'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isUnavailable } from '../../../shared/errors.js'
-import { searchOf } from '../../../shared/http/operation.js'
+import { queryTextOf } from '../../../shared/http/operation.js'
 import type { Log } from '../../../shared/util/log.js'
 import { identify } from '../callers.js'
 import type { Contract } from '../contract.js'
@@ -73,7 +73,7 @@ export function addressOf(request: Request): string {
 
 function callerOf(request: Request): Caller {
   const { headers, socket } = request
-  const query = new URLSearchParams(searchOf(request))
+  const query = new URLSearchParams(queryTextOf(request))
   return identify({
     transport: 'http',
     session: null,

@@ -4,7 +4,7 @@ import type { TokenBuckets } from '../../../shared/clock/token-buckets.js'
 import { isUnavailable, Refusal } from '../../../shared/errors.js'
 import { createApi } from '../../../shared/http/api.js'
 import type { HttpHandler } from '../../../shared/http/listener.js'
-import { type Operation, operation, searchOf } from '../../../shared/http/operation.js'
+import { type Operation, operation, queryTextOf } from '../../../shared/http/operation.js'
 import type { Instance } from '../../../shared/instance.js'
 import { siteUrl } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
@@ -261,7 +261,7 @@ function aboutOperations({ local }: RestContext, url: string, all: () => readonl
         summary: `Redirect to the page ${page} of the web site`,
         status: 302,
         run(request, response) {
-          const search = searchOf(request)
+          const search = queryTextOf(request)
           sendEmpty(response, 302, { Location: `${siteUrl(page)}${search === '' ? '' : `?${search}`}` })
         },
       }),

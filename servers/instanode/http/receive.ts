@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Request, Response } from 'express'
 import { isUnavailable } from '../../../shared/errors.js'
-import { type Operation, operation, paramOf, searchOf } from '../../../shared/http/operation.js'
+import { type Operation, operation, paramOf, queryTextOf } from '../../../shared/http/operation.js'
 import { goJson } from '../../../shared/util/go-json.js'
 import type { Delivery } from '../domain/model.js'
 import { readToken } from '../domain/ownership.js'
@@ -66,7 +66,7 @@ async function storeOrReadBack(
   const id = await receivers.storeDelivery(token, {
     method,
     path,
-    query: searchOf(request),
+    query: queryTextOf(request),
     rawHeaders,
     body,
   })

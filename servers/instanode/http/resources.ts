@@ -1,6 +1,12 @@
 import type { Response } from 'express'
 import type { z } from 'zod'
-import { hangUpSignal, type Operation, operation, paramOf, searchOf } from '../../../shared/http/operation.js'
+import {
+  hangUpSignal,
+  type Operation,
+  operation,
+  paramOf,
+  queryTextOf,
+} from '../../../shared/http/operation.js'
 import { defined } from '../../../shared/util/defined.js'
 import { timestamp } from '../../../shared/util/go-json.js'
 import type { Account, Plan } from '../domain/model.js'
@@ -137,7 +143,7 @@ export function resourceOperations({ local, service, callers, contract, clock }:
       answer: schema.previewed,
       refusals: [400, 404, 410],
       async run(request) {
-        const requestedToken = new URLSearchParams(searchOf(request)).get('token') ?? ''
+        const requestedToken = new URLSearchParams(queryTextOf(request)).get('token') ?? ''
         const { name, type, tier, owner, createdAt, expiresAt } =
           await local.ownership.preview(requestedToken)
         return {

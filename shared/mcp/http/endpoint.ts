@@ -21,7 +21,6 @@ import {
   type Accepted,
   accepted,
   bodyTooLarge,
-  cannotTell,
   HttpRejection,
   invalidRequest,
   isInitialize,
@@ -34,6 +33,7 @@ import {
   requireJson,
   requireLoneInitialize,
   requireVersion,
+  sessionLookupFailed,
   sessionMissing,
   sessionNotFound,
   tooManySessions,
@@ -41,8 +41,8 @@ import {
 import { type HttpSession, Sessions } from './sessions.js'
 
 /**
- * Maximum size of a body in bytes. The SDK's own transport has the same limit. A sealed message of 192 KiB
- * fits many times.
+ * Maximum size of a body in bytes. The SDK's own transport has the same limit. The largest encrypted message
+ * of Safebot, 192 KiB, is much smaller.
  */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024
 
@@ -50,7 +50,7 @@ const NO_QUERY = new URLSearchParams()
 
 export interface EndpointOptions<Caller> {
   host: MessageHost<Caller>
-  /** The clock for timeouts of connections and sessions, which shows machine time. */
+  /** A clock of machine time, for the timeouts of connections and sessions. */
   machine: Clock
   /** Generates the session ids. */
   ids: IdSource
@@ -62,8 +62,8 @@ export interface EndpointOptions<Caller> {
   /** The sessions of other replicas. Default: there are no other replicas. */
   shared?: SharedSessions
   /**
-   * The instance name for the headers of every answer, beside the `seq` of the request's journal entries.
-   * Default: no such headers.
+   * The name of the instance. Each answer then has headers with this name and the `seq` of each journal entry
+   * of the request. Default: answers have no such headers.
    */
   stamp?: string
 }
@@ -90,7 +90,7 @@ interface Post {
 
 /**
  * Serves Streamable HTTP for one server. A client that initializes gets a session. A legacy request without a
- * session id is answered without a session on the same URL. A modern request never has a session.
+ * session id is also answered, but it gets no session. A modern request never has a session.
  */
 export class McpEndpoint<Caller> implements HttpHandler {
   readonly #options: EndpointOptions<Caller>
@@ -145,7 +145,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
   }
 
   /**
-   * Reads and checks the body.
+   * Reads and checks the body and the headers.
    *
    * @returns undefined if the body cannot be read or the caller has disconnected.
    * @throws HttpRejection
@@ -239,8 +239,8 @@ export class McpEndpoint<Caller> implements HttpHandler {
   }
 
   /**
-   * Returns a reply that opens the session when `initialize` is answered with a result. An error ends the
-   * session draft.
+   * Returns a reply that opens the session if the answer to `initialize` is a result. If the answer is an
+   * error, the session is discarded.
    */
   #openOnSuccess(session: HttpSession, posted: PostReply): Reply {
     const reply: Reply = {
@@ -252,11 +252,11 @@ export class McpEndpoint<Caller> implements HttpHandler {
         this.#sessions.add(session)
         this.#host.join(session)
         posted.header('Mcp-Session-Id', session.session)
-        const telling = this.#sessions.tell(session)
-        if (telling === undefined) return posted.answer(response, sending)
-        // A client that has the answer may call another replica, so the other replicas are notified of the
+        const reporting = this.#sessions.report(session)
+        if (reporting === undefined) return posted.answer(response, sending)
+        // A client that has the answer can call another replica, so the other replicas are notified of the
         // session first.
-        void telling.then(() => posted.answer(response))
+        void reporting.then(() => posted.answer(response))
         return Buffer.byteLength(JSON.stringify(response))
       },
       notify: message => posted.notify(message),
@@ -314,7 +314,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     try {
       return await this.#sessions.adopt(id)
     } catch (error) {
-      throw error instanceof Refusal ? cannotTell(error.sentence) : error
+      throw error instanceof Refusal ? sessionLookupFailed(error.sentence) : error
     }
   }
 
@@ -338,7 +338,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
 
   #internalError(error: unknown): HttpRejection {
     this.#options.log.error('a request could not be answered', error)
-    return new HttpRejection(500, RpcCode.internalError, 'internal error: the log of the server has it')
+    return new HttpRejection(500, RpcCode.internalError, 'internal error: see the log of the server')
   }
 
   #note({ request, response, raw, body }: Exchange, session?: HttpSession): JournalEntry {

@@ -16,10 +16,10 @@ const MODERN_STATUS = new Map<number, number>([
 ])
 
 /**
- * The corruptions that set the HTTP status. A stream must not begin with one of these corruptions, because a
- * stream sets the status itself.
+ * The corruptions that set the HTTP status. An answer with one of these corruptions must not be a stream,
+ * because a stream always has the status 200.
  */
-const SETTLED = new Set<Corruption['kind'] | undefined>(['status', 'raw'])
+const SETS_STATUS = new Set<Corruption['kind'] | undefined>(['status', 'raw'])
 
 export interface PostReplyOptions {
   response: ServerResponse
@@ -37,7 +37,7 @@ export interface PostReplyOptions {
  * The answer to one POST.
  *
  * The answer is a stream if a message precedes the answer, the caller accepts no JSON, or `stream` was
- * called. All other answers are JSON, because gateways that read events line by line lose long answers.
+ * called. All other answers are JSON, because some gateways read events line by line and lose long answers.
  */
 export class PostReply implements Reply {
   readonly #options: PostReplyOptions
@@ -53,7 +53,7 @@ export class PostReply implements Reply {
     this.#waiting = options.expected
   }
 
-  /** Sets a header. To be called before anything is sent. */
+  /** Sets a header. Call it before anything is sent. */
   header(name: string, value: string): void {
     this.#headers[name] = value
   }
@@ -65,7 +65,7 @@ export class PostReply implements Reply {
   stream(): void {
     const { response, machine, accepted } = this.#options
     // These corruptions need their own status and headers, which a stream would already have sent.
-    if (!accepted.sse || response.headersSent || SETTLED.has(this.#corruption?.kind)) return
+    if (!accepted.sse || response.headersSent || SETS_STATUS.has(this.#corruption?.kind)) return
     this.#stream ??= new SseStream(response, machine, this.#headers, this.#corruption?.kind === 'gzip')
   }
 
@@ -103,8 +103,8 @@ export class PostReply implements Reply {
   }
 
   /**
-   * Corrupts this reply and returns it. All answers of a batch share one body, so a copy of the reply would
-   * not help.
+   * Returns this reply itself after setting its corruption. A copy would not work, because all answers to a
+   * batch share one body.
    */
   corrupted(how: Corruption): Reply {
     this.#corruption = how
@@ -183,7 +183,8 @@ function sendCorrupted(
       send(status, notJson(body))
       return
     case 'sse':
-      // The body is an event although the content type is JSON. A JSON answer has no event frame to corrupt.
+      // A JSON answer has no event frame that could be corrupted. Instead, the body is an event although the
+      // content type is JSON.
       send(status, sseFrame(body))
       return
     case 'gzip':

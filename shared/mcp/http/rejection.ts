@@ -32,8 +32,8 @@ export class HttpRejection extends Error {
 }
 
 /**
- * Returns the JSON body of a refusal in the form of the request's era. A modern body has the id of the
- * request, if the id can be read. A modern body has none of the error codes that only the SDK defines.
+ * Returns the JSON body of a refusal in the form of the request's era. A modern body contains the id of the
+ * request if the id can be read. It contains no error code that only the SDK defines.
  *
  * @param body the parsed body of the request. Undefined if the body could not be read
  */
@@ -80,22 +80,22 @@ export function notAcceptable(needed: string): HttpRejection {
 }
 
 export function sessionMissing(method: string | undefined): HttpRejection {
-  const message = `${method} needs the Mcp-Session-Id header that initialize was answered with`
+  const message = `${method} needs the Mcp-Session-Id header from the answer to initialize`
   return new HttpRejection(400, RpcCode.transport, message)
 }
 
 export function sessionNotFound(id: string): HttpRejection {
-  const message = `Session not found: ${JSON.stringify(id)} has ended or never was; initialize again`
+  const message = `Session not found: ${JSON.stringify(id)} has ended or never existed: initialize again`
   return new HttpRejection(404, RpcCode.sessionNotFound, message)
 }
 
 export function tooManySessions(open: number): HttpRejection {
-  const message = `${open} sessions are open: end those that are not needed with DELETE, or wait until they expire`
+  const message = `${open} sessions are open: end unneeded ones with DELETE, or wait until some expire`
   return new HttpRejection(503, RpcCode.transport, message, { 'Retry-After': '60' })
 }
 
 /** Returns the refusal of a request whose session cannot be looked up at the moment. */
-export function cannotTell(message: string): HttpRejection {
+export function sessionLookupFailed(message: string): HttpRejection {
   return new HttpRejection(503, RpcCode.transport, message, { 'Retry-After': '1' })
 }
 
@@ -131,15 +131,15 @@ export function requireBatchAllowed(
 }
 
 /**
- * Checks the place of `initialize`.
+ * Checks that `initialize` is neither in a batch nor in a session.
  *
  * @throws HttpRejection 400 for an `initialize` in a batch or in a session
  */
 export function requireLoneInitialize(messages: unknown[], session: HttpSession | undefined): void {
   if (!messages.some(isInitialize)) return
-  if (messages.length > 1) throw invalidRequest('initialize may not stand in a batch')
+  if (messages.length > 1) throw invalidRequest('initialize must not be part of a batch')
   if (session === undefined) return
-  throw invalidRequest('the session is initialized already: leave Mcp-Session-Id out for a new one')
+  throw invalidRequest('the session is initialized already: to open a new session, leave Mcp-Session-Id out')
 }
 
 export function isInitialize(message: unknown): boolean {

@@ -18,7 +18,7 @@ export interface ListenOptions {
 
 export interface ServeOptions<Caller> {
   instance: Instance
-  /** Serves the endpoint's conversations. */
+  /** The MCP server behind the endpoint. */
   host: McpHost<Caller>
   /** Name of the listener in error messages, e.g. `safebot`. */
   name: string

@@ -6,8 +6,8 @@ import type { SharedSessions } from '../../records/shared-sessions.js'
 import type { Call, Conversation, ServerMessage } from '../conversation.js'
 
 /**
- * The time in milliseconds after which an unused session expires. Sessions expire because a client may leave
- * without a DELETE, and each session uses memory.
+ * The time in milliseconds after which an unused session expires. Sessions expire because each session uses
+ * memory, and a client can leave without a DELETE.
  */
 export const SESSION_IDLE_MS = 30 * 60_000
 
@@ -15,10 +15,9 @@ export const SESSION_IDLE_MS = 30 * 60_000
 const MAX_SESSIONS = 100_000
 
 /**
- * Maximum number of times that a session in use is reported to the other replicas in each idle period
- * (`idleMs`).
+ * A session in use is reported to the other replicas at most this number of times in `idleMs` milliseconds.
  */
-const TOLD_PER_IDLE = 10
+const MAX_REPORTS_PER_IDLE = 10
 
 /** The session of a client that has initialized over HTTP. */
 export class HttpSession implements Conversation {
@@ -32,7 +31,7 @@ export class HttpSession implements Conversation {
    * The time at which the session was last reported to the other replicas. Undefined: the other replicas do
    * not know the session.
    */
-  toldAt?: number
+  reportedAt?: number
 
   constructor(
     readonly session: string,
@@ -81,7 +80,9 @@ export class Sessions {
     this.#idleMs = options.idleMs ?? SESSION_IDLE_MS
     this.#leave = options.shared?.listen({
       known: () =>
-        [...this.#open.values()].flatMap(({ session, toldAt }) => (toldAt === undefined ? [] : session)),
+        [...this.#open.values()].flatMap(({ session, reportedAt }) =>
+          reportedAt === undefined ? [] : session,
+        ),
       ended: id => this.#endedElsewhere(id),
     })
   }
@@ -111,10 +112,10 @@ export class Sessions {
    * Reports a new session to the other replicas. Returns undefined if there are no other replicas. The
    * promise never rejects.
    */
-  tell(session: HttpSession): Promise<void> | undefined {
+  report(session: HttpSession): Promise<void> | undefined {
     const { shared, machine } = this.#options
-    return shared?.opened(session.session, session.version).then(told => {
-      if (told) session.toldAt = machine.now()
+    return shared?.opened(session.session, session.version).then(known => {
+      if (known) session.reportedAt = machine.now()
     })
   }
 
@@ -129,19 +130,19 @@ export class Sessions {
   }
 
   /**
-   * Opens on this replica a session that another replica has opened. Returns undefined if no replica knows
-   * the id.
+   * Opens a session on this replica that another replica has opened before. Returns undefined if no replica
+   * knows the id.
    *
    * @throws Refusal `store_unavailable`
    */
   async adopt(id: string): Promise<HttpSession | undefined> {
     const { shared, machine, onAdopted } = this.#options
     const found = await shared?.find(id)
-    // Another request may have opened the session in the meantime.
+    // Another request can have opened the session in the meantime.
     const known = this.use(id)
     if (known !== undefined || found === undefined) return known
     const session = new HttpSession(id, machine.now())
-    session.toldAt = machine.now()
+    session.reportedAt = machine.now()
     if (found.version !== undefined) session.version = found.version
     this.add(session)
     onAdopted(session)
@@ -167,8 +168,9 @@ export class Sessions {
     const { machine, shared } = this.#options
     const now = machine.now()
     session.usedAt = now
-    if (session.toldAt === undefined || now - session.toldAt < this.#idleMs / TOLD_PER_IDLE) return
-    session.toldAt = now
+    if (session.reportedAt === undefined || now - session.reportedAt < this.#idleMs / MAX_REPORTS_PER_IDLE)
+      return
+    session.reportedAt = now
     shared?.used(session.session)
   }
 
@@ -189,8 +191,8 @@ export class Sessions {
     for (const session of this.#open.values()) {
       if (!session.idle) this.#used(session)
       else if (now - session.usedAt >= this.#idleMs) {
-        // Only this replica drops the session. The other replicas use the time of the last use on any
-        // replica.
+        // Only this replica drops the session. It stays open for the other replicas if one of them has used
+        // it since.
         this.#open.delete(session.session)
         this.#options.onExpired(session)
       } else next = Math.min(next, session.usedAt + this.#idleMs)

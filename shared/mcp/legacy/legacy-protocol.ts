@@ -28,7 +28,7 @@ import { SdkLink } from './sdk-link.js'
 export interface LegacyOptions<Caller> {
   core: HostCore<Caller>
   revisions: Revisions
-  /** The server's name, for its log. */
+  /** The server's name in the log. */
   name: string
   instance: Pick<Instance, 'machine' | 'log'>
   onError(error: Error): void
@@ -40,7 +40,7 @@ const SECONDS_BETWEEN_WARNINGS = 60
  * The layer for revisions up to 2025-11-25. The SDK's `Server` answers each request that has no handler.
  *
  * Handlers run without the SDK. The SDK parses a message three times and makes an AbortController for each
- * request, which costs more than most tools do.
+ * request, which takes longer than most tools.
  */
 export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
   readonly #options: LegacyOptions<Caller>
@@ -69,7 +69,10 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     return this.#sdk.mount(server)
   }
 
-  /** Sends a ping to the SDK's server and resolves with its answer. @param id an id that no request has */
+  /**
+   * Sends a ping to the SDK's server and resolves when the server has answered. @param id an id that no
+   * request has
+   */
   ping(id: number): Promise<void> {
     return this.#sdk.ping(id)
   }
@@ -119,13 +122,18 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
   run(call: Call<Caller>, request: JSONRPCRequest, headers: IncomingHttpHeaders): void {
     const handler = this.#core.handlers.get(request.method)
     if (handler !== undefined) this.#core.run(handler, call, request.params)
-    else if (!this.#sdk.hand({ ...this.#served(request, call), id: call.id }, { requestInfo: { headers } })) {
+    else if (
+      !this.#sdk.hand(
+        { ...this.#withServedRevision(request, call), id: call.id },
+        { requestInfo: { headers } },
+      )
+    ) {
       const why = `not a valid ${request.method} request`
       this.#core.answer(call, errorResponse(request.id, RpcCode.invalidRequest, why))
     }
   }
 
-  written(_call: Call<Caller>, response: JsonRpcResponse): JsonRpcResponse {
+  formatAnswer(_call: Call<Caller>, response: JsonRpcResponse): JsonRpcResponse {
     return response
   }
 
@@ -158,10 +166,11 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
   }
 
   /**
-   * Sets the newest served revision in an `initialize` request that asks for an unserved revision. The SDK
-   * would agree to any revision that the SDK knows.
+   * Returns the request to hand to the SDK. If an `initialize` request asks for a revision that is not
+   * served, the newest served revision replaces it. The SDK itself would agree to every revision that it
+   * knows.
    */
-  #served(request: JSONRPCRequest, { conversation }: Call<Caller>): JSONRPCRequest {
+  #withServedRevision(request: JSONRPCRequest, { conversation }: Call<Caller>): JSONRPCRequest {
     if (!isInitialize(request)) return request
     const { protocolVersion: wanted, clientInfo } = request.params
     const client = readClient(clientInfo)
@@ -178,11 +187,12 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     if (!this.#warnings.take('notification')) return
     instance.log.warn(
       `${name}: a notification from a client is malformed, or reports progress of an unknown request. ` +
-        `It changes nothing; the journal has it. Further ones are not logged for ${SECONDS_BETWEEN_WARNINGS} s`,
+        'It changes nothing and is in the journal. ' +
+        `For ${SECONDS_BETWEEN_WARNINGS} s, no more such warnings are logged`,
     )
   }
 
-  /** Passes on a message of the SDK's server. An answer gets the request id that the caller chose. */
+  /** Passes on a message from the SDK's server. An answer gets the request id that the caller chose. */
   #sent(message: JSONRPCMessage, options: TransportSendOptions | undefined): void {
     if ('method' in message) {
       const related = options?.relatedRequestId
@@ -206,8 +216,8 @@ function isInitialize(message: unknown): message is { params: Record<string, unk
 }
 
 /**
- * The open requests to clients. Each request belongs to the call that caused it. Only the conversation of
- * that call may answer.
+ * The open requests to clients. Each request belongs to the call that caused it. Only an answer from the
+ * conversation of that call is accepted.
  */
 class AskedClients<Caller> {
   readonly #asked = new Map<RequestId, Call<Caller>>()
@@ -223,7 +233,10 @@ class AskedClients<Caller> {
     this.#asked.set(id, call)
   }
 
-  /** Removes the request that has this id. Returns false if the conversation was not asked such a request. */
+  /**
+   * Removes the request that has this id. Returns false if the client of the conversation was not sent such a
+   * request.
+   */
   take(id: RequestId | undefined, conversation: Conversation): boolean {
     if (id === undefined || this.#asked.get(id)?.conversation !== conversation) return false
     return this.#asked.delete(id)

@@ -3,7 +3,7 @@ import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/
 import type { JSONRPCMessage, MessageExtraInfo, RequestId } from '@modelcontextprotocol/sdk/types.js'
 
 export interface SdkLinkOptions {
-  /** Receives each message that the SDK's server sends. Answers to pings of this link are not passed on. */
+  /** Receives each message that the SDK's server sends, except the answers to the pings of this link. */
   sent(message: JSONRPCMessage, options: TransportSendOptions | undefined): void
   onError(error: Error): void
   /** Called when a client has sent a notification that the SDK cannot use. */
@@ -11,22 +11,22 @@ export interface SdkLinkOptions {
 }
 
 /**
- * The beginning of the SDK's error about an unusable notification. The SDK reports the error later, so only
- * this text identifies the error. The rest of the text quotes the client's message.
+ * The beginning of the SDK's error about an unusable notification. The SDK reports this error after `hand`
+ * has returned, so only this text identifies the error. The rest of the text quotes the client's message.
  */
 const USELESS =
   /^(Uncaught error in notification handler|Received a progress notification for an unknown token)/
 
 /**
- * The transport of an SDK `Server`. The host hands messages to the server and receives the messages that it
- * sends.
+ * The transport of an SDK `Server`. Through it, the host hands messages to the server and receives the
+ * messages that the server sends.
  */
 export class SdkLink implements Transport {
   onmessage?: NonNullable<Transport['onmessage']>
   onclose?: NonNullable<Transport['onclose']>
   onerror?: NonNullable<Transport['onerror']>
   readonly #options: SdkLinkOptions
-  /** Resolves the open pings, by the id of the ping. */
+  /** The functions that resolve the open pings. The key is the id of the ping. */
   readonly #pings = new Map<RequestId, () => void>()
   /** Set while the SDK handles a message. `failed` becomes true if the SDK cannot read the message. */
   #reading: { failed: boolean } | undefined
@@ -62,7 +62,9 @@ export class SdkLink implements Transport {
     return !reading.failed
   }
 
-  /** Sends a ping to the server and resolves with its answer. @param id an id that no request has */
+  /**
+   * Sends a ping to the server and resolves when the server has answered. @param id an id that no request has
+   */
   async ping(id: number): Promise<void> {
     const answered = new Promise<void>(resolve => this.#pings.set(id, resolve))
     this.hand({ jsonrpc: '2.0', id, method: 'ping' })

@@ -34,7 +34,8 @@ export interface ServerOffer<Caller> {
    */
   handlers?: ReadonlyMap<string, RequestHandler<Caller>>
   /**
-   * Returns the input schema of a tool in the caller's list. Default: no argument is repeated in a header.
+   * Returns the input schema of a tool as the caller's tool list shows it. The schema says which arguments
+   * are repeated in a header. Default: no arguments are.
    */
   inputSchema?(caller: Caller, tool: string): unknown
 }
@@ -120,7 +121,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     if (handler !== undefined) this.#core.run(handler, call, params)
   }
 
-  written({ method, modern }: Call<Caller>, response: JsonRpcResponse): JsonRpcResponse {
+  formatAnswer({ method, modern }: Call<Caller>, response: JsonRpcResponse): JsonRpcResponse {
     if ('error' in response) return response
     const { result } = response
     if (result.resultType === 'input_required') {
@@ -166,7 +167,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     return { supportedVersions: [...this.#revisions.served], capabilities, ...defined({ instructions }) }
   }
 
-  /** Returns the headers that differ from the body. Other transports than HTTP have no headers to compare. */
+  /** Returns the headers that are missing or differ from the body. Only HTTP requests have such headers. */
   #mismatches({ message, headers, conversation, caller }: Arrived<Caller>): Mismatch[] {
     if ((conversation !== undefined && conversation.transport !== 'http') || !isRequestLike(message))
       return []
@@ -220,19 +221,22 @@ const NOT_A_REQUEST = {
   message: 'invalid request: not a JSON-RPC 2.0 request or notification',
 }
 
-/** Methods that may be answered with `input_required`. */
-const MAY_ASK = new Set(['tools/call', 'prompts/get', 'resources/read'])
+/** Methods that a server may answer with `input_required`, which asks the client for input. */
+const ASKING_METHODS = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
-/** The capability that a client must declare before it can be asked, by the method of the question. */
-const NEEDED = new Map([
+/**
+ * The capability that a client must declare before the server may send it a request. The key is the method of
+ * that request.
+ */
+const NEEDED_CAPABILITY = new Map([
   ['elicitation/create', 'elicitation'],
   ['sampling/createMessage', 'sampling'],
   ['roots/list', 'roots'],
 ])
 
 /**
- * Returns the error that replaces a result with questions to the client. Returns undefined if the result can
- * be sent.
+ * Checks a result that asks the client for input. Returns the error to send instead of the result, or
+ * undefined if the result can be sent.
  *
  * @param capabilities the capabilities that the client has declared in the request
  */
@@ -241,12 +245,14 @@ export function inputRefusal(
   { inputRequests, requestState }: Record<string, unknown>,
   capabilities: Readonly<Record<string, unknown>>,
 ): JSONRPCErrorResponse['error'] | undefined {
-  if (!MAY_ASK.has(method) || (inputRequests === undefined && requestState === undefined)) {
+  if (!ASKING_METHODS.has(method) || (inputRequests === undefined && requestState === undefined)) {
     return { code: RpcCode.internalError, message: `${method} failed: internal error` }
   }
   const asked = isObject(inputRequests) ? Object.values(inputRequests) : []
   const needed = asked.flatMap(request =>
-    isObject(request) && typeof request.method === 'string' ? (NEEDED.get(request.method) ?? []) : [],
+    isObject(request) && typeof request.method === 'string'
+      ? (NEEDED_CAPABILITY.get(request.method) ?? [])
+      : [],
   )
   const missing = [...new Set(needed)].filter(capability => capabilities[capability] === undefined)
   if (missing.length === 0) return undefined

@@ -10,7 +10,8 @@ export interface RequestFault {
 }
 
 /**
- * Returns the first rule of the modern era that a request breaks. The rules are the same for every method.
+ * Returns the error for the first rule of the modern era that a request breaks. The rules are the same for
+ * every method.
  *
  * @param mismatched the headers that differ from the body, `MCP-Protocol-Version` first
  * @param revisions the modern revisions that are served

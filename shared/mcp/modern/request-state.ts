@@ -4,7 +4,10 @@ import type { Clock } from '../../clock/clock.js'
 import { argsHash } from '../../journal/entry.js'
 import { isObject } from '../../util/is-object.js'
 
-/** The time in which a client can send its retry, in milliseconds of the instance's clock. */
+/**
+ * The time for which a state is valid, in milliseconds of the instance's clock. The client must retry its
+ * request in this time.
+ */
 const STATE_TTL_MS = 10 * 60_000
 
 /** The request that a state belongs to. */

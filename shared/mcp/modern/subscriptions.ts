@@ -11,8 +11,8 @@ import type { Call } from '../conversation.js'
 import { MetaKey } from '../revisions.js'
 
 /**
- * The notifications that a client can ask for. The key is a member of the filter, the value is the capability
- * that offers it.
+ * The notifications that a client can ask for. The key is a member of the filter. The value is the server
+ * capability that the notification needs.
  */
 const LIST_CHANGES = {
   toolsListChanged: 'tools',
@@ -56,7 +56,7 @@ export class Subscriptions<Caller> {
     const filter = params?.notifications
     if (!isObject(filter)) {
       const message =
-        'subscriptions/listen needs params.notifications, an object: {"toolsListChanged": true}, say'
+        'subscriptions/listen needs params.notifications, an object such as {"toolsListChanged": true}'
       throw new McpError(ErrorCode.InvalidParams, message)
     }
     const changes = (Object.keys(LIST_CHANGES) as ListChange[]).filter(

@@ -69,7 +69,7 @@ describe('understudy up', () => {
     const { code, stderr } = await new Command(['up', '--safebot-port', String(port)]).exit
     expect(code).toBe(1)
     expect(stderr).toBe(
-      `understudy: port ${port} on 127.0.0.1 is in use: stop what listens there, or choose another with --safebot-port (0 picks a free one)\n`,
+      `understudy: port ${port} on 127.0.0.1 is in use: stop the program that listens there, or choose another port with --safebot-port (0 picks a free one)\n`,
     )
   })
 

@@ -285,7 +285,7 @@ describe('bad input through the gateway', () => {
     understudy.catalogue.set([{ server: 'safebot', tool: 'room_status', do: { widen: { region } } }])
     const body = modernCall('room_status', { url: 'x', region: 'eu' }, 7)
     const forged = await sendModern(url, body, { 'Mcp-Param-Region': 'us' })
-    const message = 'the header mcp-param-region is "us", which is no argument of the body'
+    const message = 'the header mcp-param-region is "us", which is not the value of any argument'
     const error = { code: -32020, message }
     expect([forged.status, forged.json]).toEqual([400, { jsonrpc: '2.0', id: 7, error }])
     expect(understudy.journal.entries()).toEqual([])

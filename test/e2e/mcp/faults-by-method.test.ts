@@ -154,7 +154,7 @@ describe('a raw answer', () => {
     const toy = await faulty('tools/list', { raw: { body: BODY } })
     expect(await lineFor(toy.pipe(), modernRpc('tools/list', {}, 7))).toBe(`${filled('7')}\n`)
     const settled = await faulty('tools/list', { raw: { status: 401, body: BODY } })
-    const message = 'raw with status or headers is a fault for HTTP alone: leave both out'
+    const message = 'a raw fault with status or headers works only over HTTP: leave both out'
     expect(JSON.parse(await lineFor(settled.pipe(), rpc('tools/list', {}, 7)))).toEqual({
       jsonrpc: '2.0',
       id: 7,

@@ -86,16 +86,16 @@ describe('a header', () => {
     [
       'MCP-Protocol-Version',
       '',
-      'the header MCP-Protocol-Version is missing: it repeats "2026-07-28" of the body',
+      'the header MCP-Protocol-Version is missing: send "2026-07-28", as in the body',
     ],
     [
       'MCP-Protocol-Version',
       '2025-11-25',
       'the header MCP-Protocol-Version is "2025-11-25", and the body says "2026-07-28"',
     ],
-    ['Mcp-Method', '', 'the header Mcp-Method is missing: it repeats "tools/call" of the body'],
+    ['Mcp-Method', '', 'the header Mcp-Method is missing: send "tools/call", as in the body'],
     ['Mcp-Method', 'TOOLS/CALL', 'the header Mcp-Method is "TOOLS/CALL", and the body says "tools/call"'],
-    ['Mcp-Name', '', 'the header Mcp-Name is missing: it repeats "room_status" of the body'],
+    ['Mcp-Name', '', 'the header Mcp-Name is missing: send "room_status", as in the body'],
     ['Mcp-Name', 'ack_task', 'the header Mcp-Name is "ack_task", and the body says "room_status"'],
     ['Mcp-Name', encoded('ack_task'), 'the header Mcp-Name is "ack_task", and the body says "room_status"'],
     [
@@ -191,7 +191,7 @@ describe('a header that repeats an argument', () => {
     catalogue.set(overlay({ at: { type: 'object', properties: { region: property({ type: 'string' }) } } }))
     const body = modernCall('room_status', { url: 'x', at: { region: 'eu' } }, 7)
     const { status, json } = await sendModern(safebot.mcpUrl, body)
-    const message = 'the header Mcp-Param-X is missing: it repeats "eu" of the body'
+    const message = 'the header Mcp-Param-X is missing: send "eu", as in the body'
     expect([status, json]).toEqual([400, refusal(-32020, message)])
   })
 })
@@ -256,7 +256,7 @@ it.each(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'tools
 it.each(['GET', 'DELETE'])('%s without a session is refused as before', async method => {
   const { safebot } = await startUnderstudy()
   const { status, json } = await send(safebot.mcpUrl, { method })
-  const message = `${method} needs the Mcp-Session-Id header that initialize was answered with`
+  const message = `${method} needs the Mcp-Session-Id header from the answer to initialize`
   expect([status, json]).toEqual([400, { jsonrpc: '2.0', error: { code: -32000, message }, id: null }])
 })
 

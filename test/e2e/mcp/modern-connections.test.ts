@@ -85,7 +85,7 @@ describe('a modern request with a header of the legacy era', () => {
     const { safebot } = await startUnderstudy()
     const headers = { 'Last-Event-ID': '7', 'MCP-Protocol-Version': MODERN }
     const { status, json } = await send(safebot.mcpUrl, { method: 'GET', headers })
-    const message = 'GET needs the Mcp-Session-Id header that initialize was answered with'
+    const message = 'GET needs the Mcp-Session-Id header from the answer to initialize'
     expect([status, json]).toEqual([400, { jsonrpc: '2.0', error: { code: -32600, message } }])
   })
 })

@@ -6,7 +6,7 @@ import { sendJson } from '../../../shared/http/answers.js'
 import { createApi } from '../../../shared/http/api.js'
 import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
-import { hangUpSignal, operation, paramOf, searchOf } from '../../../shared/http/operation.js'
+import { hangUpSignal, operation, paramOf, queryTextOf } from '../../../shared/http/operation.js'
 import { send } from '../../support/clients/raw-http.js'
 
 const shown = z.object({ route: z.string(), params: z.record(z.string(), z.string()), search: z.string() })
@@ -20,7 +20,7 @@ function show(method: 'GET' | 'POST' | 'ALL', path: string) {
     run: request => ({
       route: `${method} ${path}`,
       params: Object.fromEntries(Object.keys(request.params).map(name => [name, paramOf(request, name)])),
-      search: searchOf(request),
+      search: queryTextOf(request),
     }),
   })
 }
