@@ -4,7 +4,6 @@ import {
   unknownApproval,
 } from '../../shared/http/approval-routes.js'
 import { createCheckedApi } from '../../shared/http/checked-api.js'
-import { Guard } from '../../shared/http/guard.js'
 import { type HttpHandler, Listener } from '../../shared/http/listener.js'
 import type { Operation } from '../../shared/http/operation.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
@@ -40,7 +39,8 @@ export async function openControlPlane<Snapshot>(
     name: 'control',
     // Pages of other origins are refused. An agent may serve a page that the user's browser opens, and that
     // page must not decide about calls.
-    guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
+    allowedHosts,
+    ownPagesOnly: true,
     async handlers(url) {
       const api = createControlApi(controlled, url)
       return { api: async () => api }

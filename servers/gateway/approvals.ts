@@ -1,7 +1,6 @@
 import type { Clock, Wakeup } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 import { approvalRoutes, unknownApproval } from '../../shared/http/approval-routes.js'
-import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
 import type { IdPositions, IdSource } from '../../shared/ids.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
@@ -293,7 +292,8 @@ export async function listenForDecisions({ approvals, listen, log }: DecisionsOp
     name: 'approvals',
     portOption: '--approval-port',
     // A page that an agent serves to a browser on this machine must not reach this port.
-    guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
+    allowedHosts,
+    ownPagesOnly: true,
     handlers: async () => ({ api: async () => api }),
   })
 }

@@ -1,7 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
-import { Guard } from '../../shared/http/guard.js'
 import { type HttpHandler, Listener } from '../../shared/http/listener.js'
 import { IdSource } from '../../shared/ids.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
@@ -270,7 +269,7 @@ function listen(
     port,
     name: 'gateway',
     portOption,
-    guard: new Guard([host, ...allowedHosts]),
+    allowedHosts,
     handlers: async () => ({ mcp }),
   })
 }

@@ -1,5 +1,4 @@
 import { createInstance } from '../../servers/understudy/instance.js'
-import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
@@ -34,7 +33,6 @@ const listener = await Listener.open({
   host: '127.0.0.1',
   port: 0,
   name: 'fixture',
-  guard: new Guard(),
   handlers: async () => ({ mcp: endpoint }),
 })
 process.stdout.write(`${listener.url}/mcp\n`)

@@ -8,7 +8,6 @@ import type { Resource } from '../../servers/instanode/domain/model.js'
 import { InstanodeStore } from '../../servers/instanode/domain/store.js'
 import { Agents } from '../../servers/safebot/callers.js'
 import { Clock } from '../../shared/clock/clock.js'
-import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
 import { SseStream } from '../../shared/http/sse.js'
 import { IdSource } from '../../shared/ids.js'
@@ -120,7 +119,7 @@ describe('a server', () => {
 })
 
 it('a listener closes the connections past its limit', async () => {
-  const address = { host: '127.0.0.1', port: 0, name: 'test', guard: new Guard() }
+  const address = { host: '127.0.0.1', port: 0, name: 'test' }
   const listener = await Listener.open({ ...address, maxConnections: 2, handlers: async () => ({}) })
   const sockets: Socket[] = []
   onTestFinished(async () => {

@@ -1,4 +1,3 @@
-import { Guard } from '../../http/guard.js'
 import { type Handlers, Listener } from '../../http/listener.js'
 import type { IdSource } from '../../ids.js'
 import type { Instance } from '../../instance.js'
@@ -63,7 +62,7 @@ export async function serveHttp<Caller>(options: ServeOptions<Caller>): Promise<
     host,
     port,
     name,
-    guard: new Guard([host, ...allowedHosts]),
+    allowedHosts,
     handlers: url => handlers(url, endpoint),
   })
   mcpHost.onCrash(() => listener.cut())

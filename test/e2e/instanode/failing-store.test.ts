@@ -4,7 +4,6 @@ import { LocalService } from '../../../servers/instanode/domain/local-service.js
 import { InstanodeStore } from '../../../servers/instanode/domain/store.js'
 import { createRest } from '../../../servers/instanode/http/index.js'
 import { createInstance } from '../../../servers/understudy/instance.js'
-import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
 import { send } from '../../support/clients/raw-http.js'
 import { RecordingDatabases } from '../../support/databases/recording-databases.js'
@@ -32,7 +31,6 @@ async function start() {
     host: '127.0.0.1',
     port: 0,
     name: 'instanode',
-    guard: new Guard(),
     handlers: async url => ({
       api: async () =>
         createRest({

@@ -7,7 +7,6 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { expect, it, onTestFinished } from 'vitest'
 import { createInstance } from '../../../servers/understudy/instance.js'
-import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
 import { McpHost } from '../../../shared/mcp/host.js'
 import { McpEndpoint } from '../../../shared/mcp/http/endpoint.js'
@@ -33,7 +32,6 @@ async function askingServer(): Promise<string> {
     host: '127.0.0.1',
     port: 0,
     name: 'asking',
-    guard: new Guard(),
     handlers: async () => ({ mcp: endpoint }),
   })
   onTestFinished(async () => {

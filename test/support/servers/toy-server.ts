@@ -5,7 +5,6 @@ import { onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { createInstance, type InstanceOptions } from '../../../servers/understudy/instance.js'
 import { Clock } from '../../../shared/clock/clock.js'
-import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
 import type { Instance } from '../../../shared/instance.js'
 
@@ -84,7 +83,6 @@ export async function startToyServer(
     host: '127.0.0.1',
     port: 0,
     name: 'toy',
-    guard: new Guard(),
     handlers: async () => {
       server = await mountTools({ name: 'toy', version: '1', tools: tools(happen), host, log })
       return { mcp: endpoint }

@@ -4,7 +4,6 @@ import { expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { sendJson } from '../../../shared/http/answers.js'
 import { createApi } from '../../../shared/http/api.js'
-import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
 import { hangUpSignal, operation, paramOf, queryTextOf } from '../../../shared/http/operation.js'
 import { send } from '../../support/clients/raw-http.js'
@@ -42,7 +41,7 @@ async function start(more: ReturnType<typeof operation>[] = []): Promise<string>
     reject: (error, _request, response, _next) => sendJson(response, 400, { error: String(error) }),
     notFound: ({ path, allowedMethods }, response) => sendJson(response, 404, { path, allowedMethods }),
   })
-  const options = { host: '127.0.0.1', port: 0, name: 'test', guard: new Guard() }
+  const options = { host: '127.0.0.1', port: 0, name: 'test' }
   const listener = await Listener.open({ ...options, handlers: async () => ({ api: async () => api }) })
   onTestFinished(() => listener.close())
   return listener.url

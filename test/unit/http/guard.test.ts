@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Guard } from '../../../shared/http/guard.js'
+import { Guard } from '../../../shared/http/listener.js'
 
 const host = '127.0.0.1:4802'
 
@@ -87,7 +87,7 @@ describe('the guard of a listener', () => {
   ])('refuses Origin %j', origin => expect(guard.refusal({ host, origin })).toContain('Origin'))
 
   it('that takes its own pages only refuses those of another port', () => {
-    const own = new Guard([], { ownPagesOnly: true })
+    const own = new Guard([], true)
     expect(own.refusal({ host, origin: 'http://127.0.0.1:4802' })).toBeUndefined()
     expect(own.refusal({ host: 'localhost:4802', origin: 'http://LOCALHOST:4802' })).toBeUndefined()
     for (const origin of [
