@@ -356,11 +356,11 @@ describe('the judge of notifications', () => {
     [{ uninitialized: 0, cancelled: null, progress: null }, null],
     [
       { uninitialized: 1, cancelled: null, progress: null },
-      'the upstream got calls in a session and no notifications/initialized',
+      'the upstream got calls in a session that had no notifications/initialized',
     ],
     [
       { uninitialized: 0, cancelled: false, progress: true },
-      'a call was cancelled by its caller, and went on at the upstream',
+      'a caller cancelled its call, and the call continued at the upstream',
     ],
     [
       { uninitialized: 0, cancelled: true, progress: false },
