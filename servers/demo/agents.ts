@@ -32,7 +32,7 @@ interface ToolClient {
 /** The possible endings of a call. `reached` is the number of entries that the call adds to the journal. */
 const ENDINGS = {
   returned: { text: 'a result', reached: 1 },
-  denied: { text: 'a denial by the policy and no call of the server', reached: 0 },
+  denied: { text: 'a denial by the policy, and no call that reached a server', reached: 0 },
   rejected: { text: 'an error of the server', reached: 1 },
 }
 
@@ -87,7 +87,7 @@ export class DemoAgent<C extends ToolClient> {
     const { text, reached } = ENDINGS[ending]
     if (actual === ending && entries.length === reached) return { content: result.structuredContent, detail }
     const got = actual === 'returned' ? 'a result' : `${actual} (${detail})`
-    const calls = `(calls of the server: ${entries.length})`
+    const calls = `(calls that reached a server: ${entries.length})`
     throw new Refusal('demo_failed', `${tool}: expected ${text}, got ${got} ${calls}`)
   }
 }

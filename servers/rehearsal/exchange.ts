@@ -51,15 +51,12 @@ export async function readPages(caller: Caller): Promise<Answer[]> {
   return pages
 }
 
-/**
- * Tests notifications in both directions. `held` is a call that is cancelled, and `reporting` is a call that
- * reports progress.
- */
+/** Tests notifications in both directions. One call is cancelled, and another call reports progress. */
 export async function relayed(
   options: ExchangeOptions,
-  { relay: server, held, reporting }: RelayStep,
+  { relay: server, cancelled: toCancel, reporting }: RelayStep,
 ): Promise<RelayRecord> {
-  const cancelled = held === undefined ? null : await isCancelled(options, server, held)
+  const cancelled = toCancel === undefined ? null : await isCancelled(options, server, toCancel)
   const progress = reporting === undefined ? null : await reportsProgress(options, server, reporting)
   return { uninitialized: uninitialized(options.stage, server), cancelled, progress }
 }
@@ -81,7 +78,7 @@ async function isCancelled(
   if (decision.outcome !== 'allow') return null
   decision.settle('kept')
   const caller = await way.caller(server, call.as)
-  stage.hold([call])
+  stage.delay([call])
   const { id, answer } = caller.ask('tools/call', { name: call.tool, arguments: args })
   // The gateway need not answer a cancelled call.
   answer.catch(() => undefined)

@@ -59,7 +59,7 @@ function expectationOf(decision: Decision): Expectation {
 }
 
 /** The outcome that a scenario expects of a call that is under way. */
-export interface WrittenCall {
+export interface ScenarioOutcome {
   /** The expected outcome at the time when the call is sent. Undefined if the scenario expects no outcome. */
   readonly expectation: Expectation | undefined
   /**
@@ -90,7 +90,7 @@ export class ScenarioExpectations {
    * Returns the outcome that the scenario expects of a call. Call this just before the call is sent, because
    * it reads the time.
    */
-  of({ tool, as, limit, expect }: PlannedCall): WrittenCall {
+  of({ tool, as, limit, expect }: PlannedCall): ScenarioOutcome {
     const outcome = limit === undefined ? expect : 'allow'
     const expectation = outcome === undefined ? undefined : { outcome }
     const history = this.#historyOf(tool, as)
@@ -135,7 +135,7 @@ interface Counted {
   readonly outcome: 'passed' | 'failed' | 'denied'
 }
 
-/** `allow` and `deny` are certain. `either` means that the call is correct with both outcomes. */
+/** `allow` and `deny` are certain. `either` means that both outcomes are correct. */
 export type Verdict = 'allow' | 'deny' | 'either'
 
 /**

@@ -52,7 +52,7 @@ export interface RehearseOptions {
   protocol?: string
   /**
    * The names that the gateway has for the tools. Default: the names under `tools` in the scenario. If the
-   * scenario has none, the names are those of the stand-ins.
+   * scenario has no `tools`, the names are those of the stand-ins.
    */
   tools?: ToolNaming
   /** Ports of the stand-ins. Default: free ports. */

@@ -107,7 +107,7 @@ export const CALL_CHECKS = {
     if (message.id === id) return null
     // In JSON-RPC, an error that answers a malformed request has the id null.
     if (message.id == null && 'error' in message && arrived.length === 0) return null
-    return `was answered under the id ${shown(message.id)} in place of ${id}`
+    return `was answered under the id ${shown(message.id)} instead of ${id}`
   },
 
   /** The caller of an allowed call gets the answer that the upstream gave. */
@@ -211,14 +211,16 @@ function isMalformed({ session, args }: CallRecord['call']): boolean {
 function difference(upstream: Record<string, unknown>, seen: Record<string, unknown>): string | null {
   if ('error' in upstream) {
     if (isDeepStrictEqual(upstream.error, seen.error)) return null
-    return 'error' in seen ? 'another JSON-RPC error than it gave' : 'a result in place of its JSON-RPC error'
+    return 'error' in seen
+      ? "a different JSON-RPC error than the upstream's"
+      : "a result instead of the upstream's JSON-RPC error"
   }
   const { result } = seen
   if (isDeepStrictEqual(upstream.result, result)) return null
   if (!isObject(result)) {
-    return `${sawOf({ kind: 'response', message: seen, others: [] })} in place of its result`
+    return `${sawOf({ kind: 'response', message: seen, others: [] })} instead of the upstream's result`
   }
-  if (!isObject(upstream.result)) return 'another result than it gave'
+  if (!isObject(upstream.result)) return "a different result than the upstream's"
   const given = withoutFreeMembers(upstream.result, () => false)
   const had = isObject(upstream.result._meta) ? upstream.result._meta : {}
   const passed = withoutFreeMembers(
@@ -228,7 +230,7 @@ function difference(upstream: Record<string, unknown>, seen: Record<string, unkn
   const names = [...new Set([...Object.keys(given), ...Object.keys(passed)])]
   const changed = names.filter(name => !isDeepStrictEqual(given[name], passed[name]))
   if (changed.length === 0) return null
-  return `another result than it gave: ${changed.join(', ')} ${changed.length === 1 ? 'differs' : 'differ'}`
+  return `a different result than the upstream's: ${changed.join(', ')} ${changed.length === 1 ? 'differs' : 'differ'}`
 }
 
 /**

@@ -5,7 +5,7 @@ import type { ServerName } from '../../shared/util/known-tools.js'
 import { type Policy, settlementOf } from '../gateway/policy/model.js'
 import { denialIn } from './denial.js'
 import { type ExchangeOptions, readList, relayed, THROUGH_MS } from './exchange.js'
-import { byPolicy, type ExpectedCall, ScenarioExpectations, type WrittenCall } from './expectations.js'
+import { byPolicy, type ExpectedCall, ScenarioExpectations, type ScenarioOutcome } from './expectations.js'
 import { sawOf } from './judge.js'
 import type { ListRecord, RelayRecord } from './judge-exchange.js'
 import type { CallsStep, ListStep, PlannedCall, RelayStep } from './plan/step.js'
@@ -16,7 +16,8 @@ import type { Answer, Asked, Caller } from './via/caller.js'
 import { Windows } from './windows.js'
 
 /**
- * The rehearsal stops after this number of missing answers in a row, because each of them costs a timeout.
+ * The rehearsal stops after this number of missing answers in a row, because each missing answer costs a
+ * timeout.
  */
 export const MAX_SILENCE = 3
 
@@ -35,7 +36,7 @@ export interface PerformOptions extends ExchangeOptions {
 interface Expecting {
   /** The outcome that the policy expects. If there is no policy, the outcome that the scenario expects. */
   readonly expected: ExpectedCall
-  readonly written: WrittenCall
+  readonly scenarioOutcome: ScenarioOutcome
 }
 
 /** A call that was sent, with the promise of its answer. */
@@ -67,7 +68,7 @@ export class Performer {
     this.#options = options
     this.#windows = new Windows(options)
     this.#scenario = new ScenarioExpectations(options.now, !options.way.advances)
-    // An attached gateway may have made calls before the rehearsal. They are skipped.
+    // Calls that an attached gateway made before the rehearsal are skipped.
     this.#mark = options.stage.mark()
   }
 
@@ -96,7 +97,7 @@ export class Performer {
       if (leaves !== undefined && !this.#allowsTwo(leaves)) break
       records.push(...(await this.#together([call])))
     }
-    this.#options.stage.work()
+    this.#options.stage.endFaults()
     return records
   }
 
@@ -170,7 +171,7 @@ export class Performer {
     }
     this.#assignStrays()
     const begun = this.#windows.now()
-    if (atOnce) stage.hold(calls)
+    if (atOnce) stage.delay(calls)
     else for (const call of calls) stage.fail(call)
     const sent = prepared.map(each => this.#send(each, approved !== undefined, atOnce))
     if (atOnce) await this.#releaseRace(sent)
@@ -230,12 +231,15 @@ export class Performer {
    */
   #expect(call: PlannedCall, args: unknown, approved = false): Expecting {
     const { engine } = this.#options
-    const written = this.#scenario.of(call)
-    if (engine !== undefined) return { written, expected: byPolicy(engine, { call, args, approved }) }
-    const { expectation = approved ? ({ outcome: 'allow' } as const) : undefined } = written
+    const scenarioOutcome = this.#scenario.of(call)
+    if (engine !== undefined) return { scenarioOutcome, expected: byPolicy(engine, { call, args, approved }) }
+    const { expectation = approved ? ({ outcome: 'allow' } as const) : undefined } = scenarioOutcome
     if (expectation === undefined)
       throw new TypeError(`neither policy nor scenario has an outcome for ${call.tool}`)
-    return { written, expected: { expectation, settle: outcome => written.settle(outcome) ?? expectation } }
+    return {
+      scenarioOutcome,
+      expected: { expectation, settle: outcome => scenarioOutcome.settle(outcome) ?? expectation },
+    }
   }
 
   /**
@@ -250,7 +254,7 @@ export class Performer {
     await stage.release()
   }
 
-  #settle({ record, expected, written }: Sent): void {
+  #settle({ record, expected, scenarioOutcome }: Sent): void {
     const { stage, secrets, engine } = this.#options
     const { call, answer, args, arrived } = record
     this.#count(answer, call)
@@ -261,7 +265,7 @@ export class Performer {
     }
     const final = expected.settle(outcome)
     if (engine === undefined) record.expected = final
-    else record.scenarioExpected = written.settle(outcome)
+    else record.scenarioExpected = scenarioOutcome.settle(outcome)
     if (arrived.length > 0 && stage.listing(record.server).has(call.tool)) {
       secrets.note(call.tool, 'arguments', args)
       if (answer.kind === 'response') secrets.note(call.tool, 'results', answer.message.result)
@@ -375,8 +379,8 @@ function recordOf(
 }
 
 /**
- * Swaps the expected outcomes of concurrent calls of one tool. If some of them have to be denied, the gateway
- * is free to choose which.
+ * If a call that had to be denied arrived, and a concurrent call of the same tool that had to be allowed did
+ * not, swaps their expected outcomes. The gateway is free to choose which of the concurrent calls it denies.
  */
 function matchDecisions(records: readonly CallRecord[]): void {
   for (const passed of records) {

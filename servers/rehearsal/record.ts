@@ -11,8 +11,8 @@ export type Expectation = (
   | { readonly outcome: 'deny' | 'approve'; readonly rule?: string }
 ) & {
   /**
-   * True if it is not known whether a limit allows or denies the call. The observed outcome is then the
-   * expected one.
+   * True if it is not known whether a limit allows or denies the call. `outcome` is then the observed
+   * outcome.
    */
   readonly unsure?: true
 }

@@ -12,10 +12,7 @@ const WINDOW_ENDED =
  */
 const CLOSE_MS = 250
 
-/**
- * When the count of a window is unknown, calls wait for the end of the window, unless it is longer than this.
- * In milliseconds.
- */
+/** Maximum length of a window with an unknown count whose end the rehearsal waits for, in milliseconds. */
 const MAX_UNKNOWN_MS = 60_000
 
 /** Additional wait after the end of a window, in milliseconds, because the gateway's clock can be behind. */

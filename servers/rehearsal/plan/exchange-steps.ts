@@ -95,7 +95,7 @@ export function exchangeGroups({
     ...defined({
       // A bridge may answer a cancelled call with an error. The error gives quota back, which the decision
       // engine does not expect.
-      held:
+      cancelled:
         loosest === undefined || (bridged && tightest(policy, loosest) < NO_LIMIT)
           ? undefined
           : callOf(loosest),

@@ -4,8 +4,8 @@ import { exhaust, type Spending } from './exhaust-limit.js'
 import { type Failure, one, type Planned, type PlannedCall, repeated, type Step, times } from './step.js'
 
 /**
- * Number of calls that are sent at the same time when a limit has one call left. Only one of these calls has
- * to be allowed.
+ * Number of calls that are sent at the same time when a limit has one call left. The gateway has to allow
+ * exactly one of these calls.
  */
 const RACERS = 4
 
@@ -144,8 +144,8 @@ function withFailuresAndRace(
   // quota.
   const refunded = [fail('rpc_error', REFUNDED), ...givenBack.map(failure => fail(failure, 1))]
   const spendingAll = [...spent.map(failure => fail(failure, 1)), ...refunded, ...ordinary]
-  // Only steps after the last wait leave one call. Before a wait, a limit with a shorter window can be the
-  // one that has one call left.
+  // Only steps after the last wait get `leavesOne`. An earlier step could end at a limit with a shorter
+  // window.
   const passes = spendingAll.findLastIndex(step => 'advance' in step)
   return [
     ...spendingAll.map((step, at) =>

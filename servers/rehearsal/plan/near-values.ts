@@ -9,7 +9,8 @@ const OTHER_KINDS = [null, '', ' ', 0, 1, -1, true, false, [], {}, ['x']]
 const MAX_VALUES = 600
 
 /**
- * Returns values near the boundary of a condition. The condition holds for some and fails for others.
+ * Returns values near the boundary of a condition. The condition holds for some of these values, and fails
+ * for the others.
  *
  * @param sample a value for which it is known whether the condition holds, or undefined
  */

@@ -69,13 +69,13 @@ export interface ListStep {
 }
 
 /**
- * A test of notifications in both directions. `held` or `reporting` is undefined if the policy allows no
+ * A test of notifications in both directions. `cancelled` or `reporting` is undefined if the policy allows no
  * suitable call.
  */
 export interface RelayStep {
   readonly relay: ServerName
   /** A call that the upstream delays and the caller cancels. */
-  readonly held?: PlannedCall
+  readonly cancelled?: PlannedCall
   /** A call that reports progress. */
   readonly reporting?: PlannedCall
 }

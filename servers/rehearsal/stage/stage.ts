@@ -206,7 +206,7 @@ export class Stage {
    * Delays the answers to calls until `release`. Calls with a `failure` then fail, each with a different
    * error text.
    */
-  hold(calls: readonly PlannedCall[]): void {
+  delay(calls: readonly PlannedCall[]): void {
     const tools = [...new Set(calls.map(({ tool }) => tool))]
     this.#setFaults([
       ...tools.flatMap(tool => faultsOf(tool, { always: true }, { delayMs: 1 })),
@@ -216,12 +216,12 @@ export class Stage {
 
   /** Releases the delayed answers and ends all failures. */
   async release(): Promise<void> {
-    this.work()
+    this.endFaults()
     await this.clock.advance(1)
   }
 
   /** Ends all delays and failures of the upstream. */
-  work(): void {
+  endFaults(): void {
     this.#setFaults([])
   }
 

@@ -5,7 +5,7 @@ import { type Caller, type Callers, isModernRevision } from './caller.js'
 
 /**
  * Tokens of the stage's accounts. Callers send these tokens if the gateway has no tokens of its own, because
- * it then forwards them to the upstream.
+ * such a gateway forwards tokens to the upstream.
  */
 const ACCOUNT_TOKENS = ['understudy-paid-token', 'understudy-paid-token-2'] as const
 
