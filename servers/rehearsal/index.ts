@@ -76,7 +76,7 @@ export interface RehearseOptions {
    */
   waitWindowsMs?: number
   /**
-   * Time after which the rehearsal ends, in milliseconds. The report lists the rows that are left as
+   * Time after which the rehearsal ends, in milliseconds. Rows that have not run by then are reported as
    * unchecked. Default 600000: 10 minutes.
    */
   timeoutMs?: number

@@ -52,7 +52,7 @@ export const CALL_CHECKS = {
     return `is allowed, but it did not reach the upstream: ${sawInCall(record)}${text}`
   },
 
-  /** An allowed call reaches the upstream not more than once. */
+  /** An allowed call reaches the upstream at most once. */
   once({ expected, arrived, late }) {
     const count = arrived.length + late.length
     if (expected.outcome !== 'allow' || count <= 1) return null
@@ -77,7 +77,7 @@ export const CALL_CHECKS = {
     return `${deniedBy(expected)}, but it reached the upstream`
   },
 
-  /** A denied call does not reach the upstream after its answer either. */
+  /** After a denied call was answered, it does not reach the upstream. */
   delay({ expected, arrived, late: [request] }) {
     if (expected.outcome === 'allow' || arrived.length > 0 || request === undefined) return null
     return `${deniedBy(expected)}, but it reached the upstream later`

@@ -144,7 +144,7 @@ export class Performer {
   }
 
   /**
-   * Assigns the requests that arrived after the last call.
+   * Assigns the requests that arrived after the last call of the rehearsal.
    *
    * @returns the requests that belong to no call of the rehearsal
    */
@@ -332,7 +332,7 @@ export class Performer {
     return why === undefined ? undefined : { expected: 'allow', why, arrived: [] }
   }
 
-  /** Assigns the requests that arrived after the last call. They belong to earlier calls. */
+  /** Assigns the requests that arrived while no call was under way. */
   #assignStrays(): void {
     this.attribution.take([], this.#takeArrived())
   }

@@ -100,10 +100,10 @@ export class Attribution {
   }
 
   /**
-   * Assigns a request to the latest earlier call with the same tool and arguments that had to be denied. If
-   * there is none, assigns it to the latest earlier call with the same tool and arguments.
+   * Assigns a request to an earlier call with the same tool and arguments. Chooses the latest of these calls
+   * that had to be denied. If none of them had to be denied, chooses the latest of them.
    *
-   * @returns whether there is such a call
+   * @returns whether there is such an earlier call
    */
   #assignLate(request: Arrived): boolean {
     const same = this.#records.filter(record => hasSameCall(record, request)).reverse()

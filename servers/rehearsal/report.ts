@@ -71,9 +71,9 @@ export interface Rehearsal {
   readonly rows: readonly Row[]
   readonly open: readonly LeftOpen[]
   readonly counts: Readonly<Record<Mark, number>>
-  /** The reason why the rehearsal ended early, or null. The rows that it left out are unchecked. */
+  /** The reason why the rehearsal ended early, or null. Rows that had not run by then are unchecked. */
   readonly stopped: string | null
-  /** Whether no row is wrong, at least one row is ok, and the rehearsal ran to its end. */
+  /** True if no row is wrong, at least one row is ok, and the rehearsal ran to its end. */
   readonly ok: boolean
 }
 

@@ -123,7 +123,7 @@ function judged(record: CallRecord | Skipped, judging: Judging): JudgedCall {
   }
   const { expected, answer, arrived, late, refusedBatch, call } = record
   const why = judgeCall(record, judging, judging.off)
-  // If the call reached the upstream, the answer is the upstream's error and not a denial.
+  // If the call reached the upstream, an error in the answer comes from the upstream and is not a denial.
   const denial = arrived.length === 0 ? denialIn(answer) : undefined
   const saw = call.notification === true && answer.kind !== 'response' ? '' : sawInCall(record)
   return {

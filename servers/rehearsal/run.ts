@@ -78,10 +78,10 @@ class Run {
       accounts: accountsOf(records),
     }
     const rows = done.map(each => ('mark' in each ? each : rowOf(each, judging)))
-    const words = way.lastOutput?.() ?? ''
+    const lastOutput = way.lastOutput?.() ?? ''
     return {
       rows: [...rows, ...(off.has('strays') ? [] : strayRows(strays))],
-      stopped: stopped === undefined ? null : `${stopped}${words === '' ? '' : `; ${words}`}`,
+      stopped: stopped === undefined ? null : `${stopped}${lastOutput === '' ? '' : `; ${lastOutput}`}`,
     }
   }
 

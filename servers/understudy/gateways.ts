@@ -63,8 +63,8 @@ export class Gateways {
    *
    * @param upstreams the servers of the instance that a gateway can protect
    * @param listenOn returns the listen options for a port
-   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. Before that, all gateways are
-   *   closed.
+   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. `open` closes all gateways
+   *   before it rejects.
    */
   static async open(
     instance: Instance,

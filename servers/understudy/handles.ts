@@ -50,8 +50,8 @@ export interface Handles {
   /** The control plane, which offers the same functions over HTTP. */
   readonly control: { readonly url: string }
   /**
-   * Resets the instance to a world. Default: the world with which it started. See {@link
-   * InstanceState.reset}.
+   * Resets the instance to a world. Default: the world with which it started. See
+   * {@link InstanceState.reset}.
    */
   reset(to?: { world?: string | World }): Promise<void>
   /** Copies the whole state, so that it can be restored. See {@link InstanceState.snapshot}. */
@@ -91,7 +91,8 @@ export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> 
 /**
  * Starts an instance: the servers, with `start`, then the gateways and the control plane.
  *
- * @throws Refusal for options that cannot be used. Before that, all parts that were started are closed.
+ * @throws Refusal for options that cannot be used. Before it rejects, `withHandles` closes all parts that
+ *   were started.
  */
 export async function withHandles<Running>(
   options: CommonOptions,

@@ -107,8 +107,8 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
 }
 
 /**
- * Starts an instance that has only Instanode, with its clock, journal and control plane. See {@link
- * createUnderstudy}.
+ * Starts an instance that has only Instanode, with its clock, journal and control plane. See
+ * {@link createUnderstudy}.
  */
 export async function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
   refuseUnknownOptions(options, INSTANODE, 'createInstanode')
@@ -123,8 +123,8 @@ export async function createInstanode(options: InstanodeAloneOptions = {}): Prom
 }
 
 /**
- * Starts an instance that has only Safebot, with its clock, journal and control plane. See {@link
- * createUnderstudy}.
+ * Starts an instance that has only Safebot, with its clock, journal and control plane. See
+ * {@link createUnderstudy}.
  */
 export async function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
   refuseUnknownOptions(options, SAFEBOT, 'createSafebot')

@@ -129,7 +129,7 @@ function valuesFor(condition: Condition, args: Record<string, unknown>, sample: 
     argumentAt(sample(args), subject.keys) ?? argumentAt(sample(fullArguments(tool)), subject.keys)
   const { holding, failing } = around(condition, known)
   if (op !== 'exists') return { holding, failing }
-  // For `exists`, only the presence of the argument matters, and any value will do.
+  // For `exists`, only the presence of the argument matters, and not its value.
   return value === true
     ? { holding: known ?? 'rehearsal', failing: undefined }
     : { holding: undefined, failing: known ?? 'rehearsal' }

@@ -16,7 +16,8 @@ export interface Spending {
 export type Exhausted = { steps: Step[]; spending: Spending } | { why: string }
 
 /**
- * Finds the calls that use up a limit. Tries them with a decision engine, without sending them.
+ * Finds the calls that use up a limit. Asks a decision engine for the outcome of each call, and sends no
+ * call.
  *
  * If a limit with a shorter window denies a call first, the steps contain a wait for the next of these
  * shorter windows.

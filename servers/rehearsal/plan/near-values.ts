@@ -16,7 +16,7 @@ const MAX_VALUES = 600
  */
 export function nearValues(condition: Condition, sample: unknown): unknown[] {
   const values = [...byOperator(condition, sample), ...OTHER_KINDS]
-  // Values are compared as JSON, because they are sent as JSON. There, -0 equals 0.
+  // Values are compared as JSON, because they are sent as JSON. In JSON, -0 becomes 0.
   const different = [...new Set(values.map(value => JSON.stringify(value)))]
   const every = Math.ceil(different.length / MAX_VALUES)
   return different.filter((_, at) => at % every === 0).map((json): unknown => JSON.parse(json))

@@ -43,8 +43,8 @@ export interface PlannedCall {
 /**
  * How the calls of one step are sent.
  *
- * `in turn` waits for each answer before the next call. `at once` sends all calls at the same time. `as a
- * batch` sends one JSON-RPC batch.
+ * `in turn` waits for each answer before the next call. `at once` sends all calls at the same time.
+ * `as a batch` sends one JSON-RPC batch.
  */
 export type Sending = 'in turn' | 'at once' | 'as a batch'
 

@@ -232,8 +232,8 @@ interface Post {
 }
 
 /**
- * Sends HTTP requests on reused connections. It does not use `fetch`, which takes as much time as the call
- * itself. A rehearsal makes thousands of requests.
+ * Sends HTTP requests on reused connections. Does not use `fetch`, because `fetch` takes as much time as the
+ * call itself, and a rehearsal makes thousands of calls.
  */
 class Poster {
   readonly #url: URL
