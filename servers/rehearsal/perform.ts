@@ -15,10 +15,7 @@ import type { Arrived } from './stage/stage.js'
 import type { Answer, Asked, Caller } from './via/caller.js'
 import { Windows } from './windows.js'
 
-/**
- * The rehearsal stops after this number of missing answers in a row, because each missing answer costs a
- * timeout.
- */
+/** The rehearsal stops after this number of missing answers in a row. Each missing answer costs a timeout. */
 export const MAX_SILENCE = 3
 
 /** Time to wait for calls that reach the upstream although they should be denied, in milliseconds. */
@@ -36,7 +33,7 @@ export interface PerformOptions extends ExchangeOptions {
 interface Expecting {
   /** The outcome that the policy expects. If there is no policy, the outcome that the scenario expects. */
   readonly expected: ExpectedCall
-  readonly scenarioOutcome: ScenarioOutcome
+  readonly scenario: ScenarioOutcome
 }
 
 /** A call that was sent, with the promise of its answer. */
@@ -143,11 +140,7 @@ export class Performer {
     return record
   }
 
-  /**
-   * Assigns the requests that arrived after the last call of the rehearsal.
-   *
-   * @returns the requests that belong to no call of the rehearsal
-   */
+  /** Assigns the requests that arrived after the last call. @returns the requests that belong to no call */
   finish(): Arrived[] {
     return this.attribution.finish(this.#options.stage.calls(this.#mark))
   }
@@ -212,8 +205,7 @@ export class Performer {
   ): Sent {
     const { tool, as, notification = false } = call
     const expecting = this.#expect(call, args, approved)
-    // `expect` and `limit` of the scenario are left out, because they do not apply when the call is made
-    // again.
+    // `expect` and `limit` are left out, because they do not apply when the call is made again.
     this.#last = { call: { tool, args, as, server }, args }
     const trace = traced ? (++this.#traces).toString(16).padStart(32, '0') : null
     const meta = trace === null ? {} : { _meta: { traceparent: `00-${trace}-00000000000000ff-01` } }
@@ -231,21 +223,15 @@ export class Performer {
    */
   #expect(call: PlannedCall, args: unknown, approved = false): Expecting {
     const { engine } = this.#options
-    const scenarioOutcome = this.#scenario.of(call)
-    if (engine !== undefined) return { scenarioOutcome, expected: byPolicy(engine, { call, args, approved }) }
-    const { expectation = approved ? ({ outcome: 'allow' } as const) : undefined } = scenarioOutcome
+    const scenario = this.#scenario.of(call)
+    if (engine !== undefined) return { scenario, expected: byPolicy(engine, { call, args, approved }) }
+    const { expectation = approved ? ({ outcome: 'allow' } as const) : undefined } = scenario
     if (expectation === undefined)
       throw new TypeError(`neither policy nor scenario has an outcome for ${call.tool}`)
-    return {
-      scenarioOutcome,
-      expected: { expectation, settle: outcome => scenarioOutcome.settle(outcome) ?? expectation },
-    }
+    return { scenario, expected: { expectation, settle: outcome => scenario.settle(outcome) ?? expectation } }
   }
 
-  /**
-   * Waits for the allowed calls to arrive, and gives the other calls some time to arrive. Then releases the
-   * answers.
-   */
+  /** Releases the answers after the allowed calls have arrived and denied calls have had time to arrive. */
   async #releaseRace(sent: readonly Sent[]): Promise<void> {
     const { stage } = this.#options
     const allowed = sent.filter(({ expected }) => expected.expectation.outcome === 'allow').length
@@ -254,7 +240,7 @@ export class Performer {
     await stage.release()
   }
 
-  #settle({ record, expected, scenarioOutcome }: Sent): void {
+  #settle({ record, expected, scenario }: Sent): void {
     const { stage, secrets, engine } = this.#options
     const { call, answer, args, arrived } = record
     this.#count(answer, call)
@@ -265,7 +251,7 @@ export class Performer {
     }
     const final = expected.settle(outcome)
     if (engine === undefined) record.expected = final
-    else record.scenarioExpected = scenarioOutcome.settle(outcome)
+    else record.scenarioExpected = scenario.settle(outcome)
     if (arrived.length > 0 && stage.listing(record.server).has(call.tool)) {
       secrets.note(call.tool, 'arguments', args)
       if (answer.kind === 'response') secrets.note(call.tool, 'results', answer.message.result)
@@ -274,10 +260,7 @@ export class Performer {
     if (call.keep !== undefined) stage.keep(call.keep, structured(answer, call.tool, call.keep))
   }
 
-  /**
-   * Sends calls as one batch. The gateway has refused the whole batch if no call arrives and no call
-   * succeeds.
-   */
+  /** Sends calls as one batch. The whole batch is refused if no call arrives and no call succeeds. */
   async #batch(calls: readonly PlannedCall[]): Promise<(CallRecord | Skipped)[]> {
     const { stage, way } = this.#options
     const skipped = this.#skips(calls)
@@ -352,9 +335,7 @@ export class Performer {
   }
 }
 
-/**
- * Returns how a call ended at the upstream. The ending decides whether the quota of the call is given back.
- */
+/** Returns how a call ended at the upstream. The ending decides whether its quota is given back. */
 function endOf({ call, arrived: [request] }: CallRecord): 'result' | 'tool_error' | 'rpc_error' | 'lost' {
   const answer = request?.answer
   if (answer === undefined || call.failure === 'http_error') return 'lost'
@@ -409,10 +390,7 @@ function isCounted({ tool, limit }: PlannedCall, policy: Policy | undefined): bo
 function structured(answer: Answer, tool: string, name: string): unknown {
   const result = answer.kind === 'response' ? answer.message.result : undefined
   if (isObject(result) && isObject(result.structuredContent)) return result.structuredContent
+  const reason = `${tool} returned no structured result to keep as ${name}: ${sawOf(answer)}`
   const hint = 'use keep only in a step whose call is allowed and succeeds'
-  throw new Refusal(
-    'nothing_to_keep',
-    `${tool} returned no structured result to keep as ${name}: ${sawOf(answer)}`,
-    hint,
-  )
+  throw new Refusal('nothing_to_keep', reason, hint)
 }
