@@ -13,8 +13,8 @@ import type { Journal } from '../understudy/index.js'
 /**
  * Checks that two values are deeply equal.
  *
- * @param subject names the value in the error
- * @throws Refusal if they differ
+ * @param subject the name of the value, for the error
+ * @throws Refusal `demo_failed` if the values differ
  */
 export function assertEqual<T>(subject: string, actual: unknown, expected: T): asserts actual is T {
   if (isDeepStrictEqual(actual, expected)) return
@@ -29,23 +29,20 @@ interface ToolClient {
   callTool(call: { name: string; arguments: Arguments }): Promise<unknown>
 }
 
-/**
- * The possible endings of a call. `reached` is the number of calls that it adds to the journal of the
- * servers.
- */
+/** The possible endings of a call. `reached` is the number of entries that the call adds to the journal. */
 const ENDINGS = {
   returned: { text: 'a result', reached: 1 },
-  denied: { text: 'a denial by the policy and no call of the server', reached: 0 },
+  denied: { text: 'a denial by the policy, and no call that reached a server', reached: 0 },
   rejected: { text: 'an error of the server', reached: 1 },
 }
 
 const policyDecision = z.object({ outcome: z.string(), rule: z.string() })
 
-/** A scripted agent. It checks the result of each call, and the journal of the servers. */
+/** A scripted agent. After each call, it checks the result and the journal. */
 export class DemoAgent<C extends ToolClient> {
   /**
-   * @param journal the journal of the servers
-   * @param upstream receives a line for each call, which says whether the call reached a server
+   * @param journal the journal of both servers
+   * @param upstream gets a line for each call, which says whether the call reached a server
    */
   constructor(
     readonly client: C,
@@ -57,7 +54,7 @@ export class DemoAgent<C extends ToolClient> {
    * Calls a tool.
    *
    * @returns the structured result
-   * @throws Refusal unless the call succeeds with a result by `schema`
+   * @throws Refusal `demo_failed` if the call does not succeed, or if the result does not match `schema`
    */
   async call<T extends z.ZodType>(tool: string, args: Arguments, schema: T): Promise<z.output<T>> {
     const { content } = await this.#call(tool, args, 'returned')
@@ -65,11 +62,11 @@ export class DemoAgent<C extends ToolClient> {
   }
 
   /**
-   * Makes a call that has to fail. Either a policy denies it before it reaches a server, or the server
-   * rejects it.
+   * Makes a call that has to fail. With `denied`, a policy has to deny the call before it reaches a server.
+   * With `rejected`, the server has to answer with an error.
    *
-   * @returns the rule of the policy, or the message of the server
-   * @throws Refusal unless the call fails in the way that `how` names
+   * @returns the rule of the policy if `how` is `denied`, or the error message of the server
+   * @throws Refusal `demo_failed` if the call does not fail in the way that `how` names
    */
   async fail(how: 'denied' | 'rejected', tool: string, args: Arguments): Promise<string> {
     return (await this.#call(tool, args, how)).detail
@@ -90,7 +87,7 @@ export class DemoAgent<C extends ToolClient> {
     const { text, reached } = ENDINGS[ending]
     if (actual === ending && entries.length === reached) return { content: result.structuredContent, detail }
     const got = actual === 'returned' ? 'a result' : `${actual} (${detail})`
-    const calls = `(calls of the server: ${entries.length})`
+    const calls = `(calls that reached a server: ${entries.length})`
     throw new Refusal('demo_failed', `${tool}: expected ${text}, got ${got} ${calls}`)
   }
 }
@@ -98,20 +95,21 @@ export class DemoAgent<C extends ToolClient> {
 /**
  * Connects an SDK client.
  *
- * @param headers identify the agent
+ * @param headers the headers that identify the agent
  * @throws the error of the SDK if no gateway answers
  */
 export async function connectClient(url: string, headers: Record<string, string>): Promise<Client> {
   const client = new Client({ name: 'understudy-demo', version: '1' })
-  // The SDK's own declarations disagree with exactOptionalPropertyTypes about an optional session id.
+  // The type of the transport in the SDK does not fit exactOptionalPropertyTypes, because of its optional
+  // session id.
   const transport: unknown = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } })
   await client.connect(transport as Parameters<Client['connect']>[0])
   return client
 }
 
 /**
- * Starts a client in a process of its own, so that it can crash. It immediately makes its only call, of
- * `claim_task`.
+ * Starts a worker in its own process, so that the worker can crash. The worker immediately makes its only
+ * call, of `claim_task`.
  */
 export function startWorker(...args: [gateway: string, handle: string, room: string]) {
   const program = new URL('./worker-process.js', import.meta.url)

@@ -5,18 +5,19 @@ import { SCENES } from './scenes.js'
 import { type Closable, type DemoStage, type DemoStageOptions, openDemoStage } from './stage.js'
 
 export interface DemoOptions extends DemoStageOptions {
-  /** Whether to play without pauses and exit after the last scene. */
+  /** Whether the demo plays without pauses and ends after the last scene. */
   fast: boolean
   /** Resolves when the demo has to stop. */
   shutdown: Promise<void>
 }
 
 /**
- * Plays the demo on the terminal. Without `fast`, the servers run after the last scene until the shutdown.
- * Closes the servers and the agents, also after an error.
+ * Plays the demo on the terminal. Without `fast`, the servers keep running after the last scene, until the
+ * shutdown. In every case, closes the servers and the agents at the end.
  *
- * @returns the exit code: 0, or 130 if a shutdown interrupts the scenes. Shells use 130 for Ctrl-C
- * @throws Refusal that names the scene whose check failed, or for options that cannot be used
+ * @returns the exit code: 0, or 130 if the shutdown interrupts the scenes. 130 is the code that shells use
+ *   for Ctrl-C
+ * @throws Refusal with the name of the scene in which a check failed, or for options that cannot be used
  */
 export async function demo({ fast, shutdown, ...options }: DemoOptions): Promise<0 | 130> {
   const opened: Closable[] = []
@@ -51,7 +52,11 @@ Below each step are the result that the agent saw, and whether its last call rea
 The clock moves only when a scene moves it. Nothing expires while you read. Ctrl-C ends the demo.`
 }
 
-/** Compares the records of the gateways and of the servers. @throws Refusal if they disagree */
+/**
+ * Compares the audits of the gateways with the journal of the servers.
+ *
+ * @throws Refusal if the audits and the journal do not agree
+ */
 function summary({ understudy, gateways }: DemoStage): string {
   const calls = gateways.flatMap(({ audit }) => audit.entries())
   const denied = calls.filter(({ outcome }) => outcome === 'denied').length

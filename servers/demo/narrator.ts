@@ -3,24 +3,28 @@ import { styleText } from 'node:util'
 import type { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 
-/** Pauses in milliseconds: before the first scene, after a step, between two scenes. */
+/** The lengths of the pauses before the first scene, after a step and between two scenes, in milliseconds. */
 const PAUSE_MS = { start: 10_000, step: 700, scene: 5000 }
 
 export interface Scene<Stage> {
   title: string
   about: string
-  /** Carries out the scene. Each outcome is checked before its step is printed. */
+  /** Plays the scene. Checks the outcome of each step before it prints the step. */
   play(stage: Stage, step: Narrate): Promise<void>
 }
 
-/** Prints a checked action, its outcome for the agent, and whether the last call reached a server. */
+/**
+ * Prints a step: who acts, the action, the outcome that the agent saw, and whether the last call reached a
+ * server.
+ */
 export type Narrate = (who: string, does: string, saw?: string) => Promise<void>
 
 /** Prints the demo as plain lines. */
 export class Narrator {
   /**
-   * @param upstream has a line for each call of an agent, which says whether the call reached a server
-   * @param clock clock of machine time for the pauses. Null: no pauses
+   * @param upstream a line for each call of an agent, which says whether the call reached a server. A step
+   *   removes the lines
+   * @param clock the clock of machine time that measures the pauses. If null, there are no pauses
    */
   constructor(
     private readonly output: Writable & { isTTY?: boolean },
@@ -32,7 +36,11 @@ export class Narrator {
     this.output.write(`${text}\n`)
   }
 
-  /** Plays scenes in their order. @throws Refusal that names the scene, for every error in a scene */
+  /**
+   * Plays scenes one after the other.
+   *
+   * @throws Refusal with the name of the scene, for every error in a scene
+   */
   async play<Stage>(scenes: readonly Scene<Stage>[], stage: Stage): Promise<void> {
     for (const [index, scene] of scenes.entries()) {
       if (index > 0) await this.pause('scene')

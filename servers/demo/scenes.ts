@@ -63,7 +63,9 @@ export const SCENES: readonly Scene<DemoStage>[] = [
       }
       await checkLimits(500, 5, null)
 
-      /** Checks the limits that Instanode states, and the number of connections that the database accepts. */
+      /**
+       * Checks the limits in the state of Instanode, and the number of connections that the database accepts.
+       */
       async function checkLimits(storageMb: number, connections: number, expiresAt: string | null) {
         const orders = await findResource(stage, 'orders')
         assertEqual('the limits of "orders"', orders.limits, { storageMb, connections })
@@ -116,7 +118,8 @@ export const SCENES: readonly Scene<DemoStage>[] = [
 
       const requested = new Promise<void>(resolve => approvals.subscribe(() => resolve()))
       const deleted = ben.withApproval.call(tool, { token }, z.object({ status: z.literal('deleted') }))
-      // A call that needs no approval is answered immediately, and `requested` never resolves.
+      // If the call wrongly needs no approval, `requested` never resolves. The race then ends with the answer
+      // to the call.
       await Promise.race([requested, deleted])
       const { id = 'none', state } = approvals.list()[0] ?? {}
       assertEqual('the state of the approval', state, 'pending')
@@ -191,7 +194,7 @@ export const SCENES: readonly Scene<DemoStage>[] = [
 ]
 
 /**
- * Returns a resource from the control plane, with its secrets.
+ * Reads a resource and its secrets from the control plane.
  *
  * @throws Refusal if the resource does not exist
  */
@@ -213,7 +216,7 @@ async function checkConnections(url: string, count: number): Promise<void> {
   }
 }
 
-/** Runs SQL in a connection of its own. @returns the rows */
+/** Runs SQL in a new connection. @returns the rows */
 async function query(url: string, sql: string): Promise<unknown[]> {
   const client = await connect(url)
   const { rows } = await client.query(sql).finally(() => client.end())
@@ -222,7 +225,7 @@ async function query(url: string, sql: string): Promise<unknown[]> {
 
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client(url)
-  // The server may end a session. Without a listener, the error would end the demo.
+  // The database server may end a session. Without this listener, the error would end the demo.
   client.on('error', () => undefined)
   await client.connect()
   return client

@@ -5,12 +5,12 @@ import { ControlClient } from '../understudy/control-client.js'
 import { createGateway, createUnderstudy } from '../understudy/index.js'
 import { connectClient, DemoAgent, startWorker } from './agents.js'
 
-/** Bearer tokens of Ben's two grants at the gateway with the account. */
+/** The bearer tokens of Ben's two grants at the gateway in front of Instanode. */
 const BEN = 'demo-bearer-of-ben'
 const BEN_WITH_APPROVAL = 'demo-bearer-of-ben-with-approval'
 
 export interface DemoStageOptions {
-  /** Policy files that replace the published ones. */
+  /** Policy files to use in place of the published policies. */
   policies?: Partial<Record<ServerName, string>>
   /** Port of the control plane. Default: a free port. */
   controlPort?: number
@@ -19,17 +19,18 @@ export interface DemoStageOptions {
 /** A part of the demo that has to be closed. */
 export type Closable = { close(): Promise<void> }
 
-/** Everything that runs in a demo: both servers, a gateway in front of each, and the agents. */
+/** The parts of a running demo: both servers, the gateways in front of them, and the agents. */
 export type DemoStage = Awaited<ReturnType<typeof openDemoStage>>
 
 /**
  * Starts the servers and gateways, and connects the agents.
  *
- * @param opened receives each part that the caller has to close, also if a later part fails to start
+ * @param opened gets each part as soon as the part has started. The caller has to close these parts, also
+ *   after an error
  * @throws Refusal for a policy that cannot be read, or a port that is in use
  */
 export async function openDemoStage(opened: Closable[], options: DemoStageOptions) {
-  // The demo prints these paths, so they are relative.
+  // The paths are relative, because the demo prints them.
   const published = (name: string) => relative(process.cwd(), fixture(`policies/${name}`))
   const policies = {
     instanode: published('policylayer/instanode.json'),
@@ -37,7 +38,7 @@ export async function openDemoStage(opened: Closable[], options: DemoStageOption
     ...options.policies,
   }
   const understudy = await createUnderstudy({
-    // The clock is manual, so that no window or lease ends while a person reads the output.
+    // With a manual clock, no window or lease ends while a person reads the output.
     clock: 'manual',
     seed: 'demo',
     controlPort: options.controlPort ?? 0,
@@ -45,7 +46,7 @@ export async function openDemoStage(opened: Closable[], options: DemoStageOption
       instanode: {
         grants: [
           { label: 'ben', token: BEN, policy: policies.instanode },
-          // The published policies ask for no approval.
+          // No published policy asks for an approval.
           { label: 'approval', token: BEN_WITH_APPROVAL, policy: fixture('demo/delete-with-approval.yaml') },
         ],
         upstreamHeaders: ['Authorization: Bearer understudy-paid-token'],
@@ -72,7 +73,7 @@ export async function openDemoStage(opened: Closable[], options: DemoStageOption
     policies,
     gateways: [anonymous, gateways.instanode, gateways.safebot],
     upstream,
-    /** Ana has no account, and the gateway adds no credential to her calls. */
+    /** Ana has no account, and her gateway adds no credential to her calls. */
     ana: {
       instanode: await connect(anonymous.url, {}),
       safebot: await connect(safebot, { 'X-Safebot-Handle': 'ana' }),

@@ -1,8 +1,8 @@
 import { connectClient } from './agents.js'
 
 /**
- * The program of a worker: claims a task, sends the result to its parent, and stays connected until it is
- * killed. It exits when the demo exits.
+ * The program of a worker. Claims a task, sends the result to the process of the demo, and stays connected
+ * until the worker is killed. If the demo exits, the worker exits.
  */
 const [gateway = '', handle = '', room = ''] = process.argv.slice(2)
 process.once('disconnect', () => process.exit(1))

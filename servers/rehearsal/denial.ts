@@ -2,29 +2,30 @@ import { isObject } from '../../shared/util/is-object.js'
 import { cut } from '../../shared/util/shown.js'
 import type { Answer } from './via/caller.js'
 
-/** The HTTP statuses with which a gateway denies a call. Any other error status means another failure. */
+/** The HTTP statuses that count as a denial. Any other error status is a failure, and no denial. */
 const DENYING_STATUSES = [401, 403, 429]
 
-/** Maximum length of a denial's text in the report, in characters. */
+/** Maximum length of the text of a denial in the report, in characters. */
 const MAX_TEXT_CHARS = 200
 
 /** The way in which a gateway denied a call. */
 export interface Denial {
   readonly form: 'tool_error' | 'rpc_error' | 'http_error' | 'input_required'
-  /** The HTTP status if it is 400 or higher. Otherwise null. */
+  /** The HTTP status if it is 400 or higher. Null for a lower status, and on pipes. */
   readonly status: number | null
-  /** The code of the JSON-RPC error. Null in other forms. */
+  /** The code of the JSON-RPC error. Null if `form` is not `rpc_error`. */
   readonly code: number | null
-  /** The text that the caller got, shortened. */
+  /** The text of the answer, shortened. */
   readonly text: string
 }
 
 /**
  * Finds the denial in an answer.
  *
- * An error of the upstream looks the same. Only the journal shows whether the call reached the upstream.
+ * An error from the upstream has the same form as a denial. To tell them apart, look in the journal: a denied
+ * call did not reach the upstream.
  *
- * @returns the denial, or undefined if the answer has none of the known forms
+ * @returns the denial, or undefined if the answer has none of the forms of {@link Denial}
  */
 export function denialIn(answer: Answer): Denial | undefined {
   if (answer.kind === 'nothing') return undefined
@@ -52,7 +53,7 @@ export function formOf({ form, status, code }: Denial): string {
   return status === null ? names[form] : `${names[form]} with HTTP ${status}`
 }
 
-/** Quotes the text of a denial as the end of a sentence. Empty for a denial without a text. */
+/** Returns the end of a sentence that quotes the text of a denial. Empty for a denial without a text. */
 export function denialText({ text }: Denial): string {
   return text === '' ? '' : `, which says ${JSON.stringify(text)}`
 }
@@ -62,7 +63,10 @@ function contentText({ content }: Record<string, unknown>): string {
   return shortened(blocks.flatMap(({ text }) => (typeof text === 'string' ? [text] : [])).join(' '))
 }
 
-/** Returns the messages of requests for input. If there are none, returns the requests as JSON. */
+/**
+ * Returns the messages in the `inputRequests` of a result. If they have no messages, returns the requests as
+ * JSON.
+ */
 function requestText(requests: unknown): string {
   const all = isObject(requests) ? Object.values(requests) : []
   const messages = all.flatMap(request => {

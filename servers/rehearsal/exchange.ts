@@ -8,18 +8,18 @@ import type { Stage } from './stage/stage.js'
 import type { Answer, Caller } from './via/caller.js'
 import type { Way } from './via/gateway.js'
 
-/** Maximum time that a request needs to pass through a gateway, in milliseconds. */
+/** Maximum time that a request takes from the caller through the gateway to the upstream, in milliseconds. */
 export const THROUGH_MS = 1500
 
-/** Maximum number of pages that are read of one list. */
+/** Maximum number of pages that are read from one list of tools. */
 const MAX_PAGES = 100
 
 export interface ExchangeOptions {
   readonly stage: Stage
   readonly way: Way
   /**
-   * The rehearsal's own decision engine for the policy. Undefined if only a scenario gives the expected
-   * outcomes.
+   * The rehearsal's own decision engine for the policy. Undefined if there is no policy, and the scenario
+   * gives the expected outcomes.
    */
   readonly engine: PolicyEngine | undefined
 }
@@ -27,16 +27,16 @@ export interface ExchangeOptions {
 /** Reads all pages of a server's list of tools through the gateway. */
 export async function readList(
   { stage, way, engine }: ExchangeOptions,
-  { list: server, as, paged = false, hides: meant }: ListStep,
+  { list: server, as, paged = false, hides: expectedHidden }: ListStep,
 ): Promise<ListRecord> {
   const listing = stage.listing(server)
-  const hides = (tool: string) => engine?.hides(tool) ?? meant?.includes(tool) ?? false
+  const hides = (tool: string) => engine?.hides(tool) ?? expectedHidden?.includes(tool) ?? false
   const [first = '', ...others] = listing.keys()
-  // The first page ends early, so that a hidden tool is on a later page.
+  // These page sizes put a hidden tool on a later page. A gateway may filter only the first page.
   if (paged) stage.page(hides(first) && !others.some(hides) ? [0] : 1)
   const pages = await readPages(await way.caller(server, as))
   if (paged) stage.page()
-  return { pages, listing, hides, ...defined({ meant }) }
+  return { pages, listing, hides, ...defined({ expectedHidden }) }
 }
 
 /** Reads all pages of a gateway's list of tools. */
@@ -51,12 +51,12 @@ export async function readPages(caller: Caller): Promise<Answer[]> {
   return pages
 }
 
-/** Tests notifications in both directions, with a call that is cancelled and a call that reports progress. */
+/** Tests notifications in both directions. One call is cancelled, and another call reports progress. */
 export async function relayed(
   options: ExchangeOptions,
-  { relay: server, held, reporting }: RelayStep,
+  { relay: server, cancelled: toCancel, reporting }: RelayStep,
 ): Promise<RelayRecord> {
-  const cancelled = held === undefined ? null : await isCancelled(options, server, held)
+  const cancelled = toCancel === undefined ? null : await isCancelled(options, server, toCancel)
   const progress = reporting === undefined ? null : await reportsProgress(options, server, reporting)
   return { uninitialized: uninitialized(options.stage, server), cancelled, progress }
 }
@@ -64,7 +64,8 @@ export async function relayed(
 /**
  * Cancels a call that the upstream delays.
  *
- * @returns whether the cancellation reached the upstream, or null if the call was not made or did not arrive
+ * @returns true if the cancellation reached the upstream. Null if the call was not made, or did not reach the
+ *   upstream
  */
 async function isCancelled(
   { stage, way, engine }: ExchangeOptions,
@@ -77,9 +78,9 @@ async function isCancelled(
   if (decision.outcome !== 'allow') return null
   decision.settle('kept')
   const caller = await way.caller(server, call.as)
-  stage.hold([call])
+  stage.delay([call])
   const { id, answer } = caller.ask('tools/call', { name: call.tool, arguments: args })
-  // A cancelled call need not be answered.
+  // The gateway need not answer a cancelled call.
   answer.catch(() => undefined)
   const mark = stage.mark()
   const arrived = () => stage.calls(mark)[0]
@@ -97,8 +98,8 @@ async function isCancelled(
 /**
  * Makes a call that reports progress.
  *
- * @returns whether the progress reached the caller, or null if the call was not made or has no JSON-RPC
- *   answer
+ * @returns true if the progress reached the caller. Null if the call was not made, or its answer is not
+ *   JSON-RPC
  */
 async function reportsProgress(
   { stage, way, engine }: ExchangeOptions,
@@ -124,7 +125,7 @@ async function reportsProgress(
   )
 }
 
-/** Counts the upstream's sessions that had tool calls and no `notifications/initialized`. */
+/** Returns the number of upstream sessions with tool calls but without `notifications/initialized`. */
 function uninitialized(stage: Stage, server: ServerName): number {
   const requests = stage.arrived(0).filter(({ entry }) => entry.server === server)
   const sessionsWith = (method: string) =>

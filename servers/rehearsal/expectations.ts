@@ -3,32 +3,36 @@ import type { PlannedCall } from './plan/step.js'
 import type { Expectation } from './record.js'
 import { limitWords, type ScenarioLimit } from './scenario.js'
 
-/** Maximum difference between this clock and the clock of a gateway in another process, in milliseconds. */
+/**
+ * Maximum difference between the rehearsal's clock and the clock of a gateway in another process, in
+ * milliseconds.
+ */
 const TOLERANCE_MS = 10
 
-/** The facts about a finished call that decide whether a limit counts it. */
+/** The facts about a finished call that decide whether the call counts against a limit. */
 export interface Outcome {
   /** Whether the call reached the upstream. */
   readonly arrived: boolean
   /** Whether the caller got a result that is not an error. */
   readonly succeeded: boolean
-  /** Whether the quota of the call is given back. */
+  /** Whether the gateway has to give back the quota of the call. */
   readonly refunded: boolean
 }
 
-/** A call that is under way, with its expected outcome. */
+/** The outcome that the policy expects of a call that is under way. */
 export interface ExpectedCall {
-  /** The expected outcome, before the time of the call is known. */
+  /** The expected outcome at the time when the call is sent. */
   readonly expectation: Expectation
   /**
    * Counts the finished call.
    *
-   * @returns the final expected outcome, which may depend on the time of the call
+   * @returns the final expected outcome, which can differ from `expectation` because the time of the call is
+   *   now known
    */
   settle(outcome: Outcome): Expectation
 }
 
-/** A call whose expected outcome is looked up. */
+/** A call with the values that decide its expected outcome. */
 export interface SentCall {
   readonly call: PlannedCall
   /** The arguments as they are sent. */
@@ -36,7 +40,7 @@ export interface SentCall {
   readonly approved: boolean
 }
 
-/** Asks a policy for the expected outcome of a call. */
+/** Returns the outcome that a policy expects of a call. */
 export function byPolicy(engine: PolicyEngine, { call, args, approved }: SentCall): ExpectedCall {
   const decision = engine.decide({ tool: call.tool, args, grant: call.as, approved })
   const expectation = expectationOf(decision)
@@ -54,14 +58,15 @@ function expectationOf(decision: Decision): Expectation {
   return outcome === 'allow' ? { outcome } : { outcome, rule: decision.rule }
 }
 
-/** A call that is under way, with the outcome that a scenario expects of it. */
-export interface WrittenCall {
-  /** The expected outcome, before the time of the call is known. Undefined if the scenario gives none. */
+/** The outcome that a scenario expects of a call that is under way. */
+export interface ScenarioOutcome {
+  /** The expected outcome at the time when the call is sent. Undefined if the scenario expects no outcome. */
   readonly expectation: Expectation | undefined
   /**
    * Counts the finished call.
    *
-   * @returns the final expected outcome, which may depend on the time of the call
+   * @returns the final expected outcome, which can differ from `expectation` because the time of the call is
+   *   now known
    */
   settle(outcome: Outcome): Expectation | undefined
 }
@@ -74,15 +79,18 @@ export class ScenarioExpectations {
 
   /**
    * @param now returns the time in milliseconds
-   * @param ownTime whether the gateway uses a clock of its own
+   * @param ownTime whether the gateway uses its own clock, and not the rehearsal's
    */
   constructor(now: () => number, ownTime: boolean) {
     this.#now = now
     this.#toleranceMs = ownTime ? TOLERANCE_MS : 0
   }
 
-  /** Returns the outcome that the scenario expects of a call. The call is about to be sent. */
-  of({ tool, as, limit, expect }: PlannedCall): WrittenCall {
+  /**
+   * Returns the outcome that the scenario expects of a call. Call this just before the call is sent, because
+   * it reads the time.
+   */
+  of({ tool, as, limit, expect }: PlannedCall): ScenarioOutcome {
     const outcome = limit === undefined ? expect : 'allow'
     const expectation = outcome === undefined ? undefined : { outcome }
     const history = this.#historyOf(tool, as)
@@ -110,38 +118,40 @@ export class ScenarioExpectations {
 }
 
 /**
- * Tolerance in tokens. A bucket has fractions of tokens, and two programs may add these with small
- * differences.
+ * Tolerance in tokens. A bucket holds fractions of tokens, and the sums of two programs can differ slightly.
  */
 const TOLERANCE_TOKENS = 1e-9
 
 /**
- * A call that a limit may have counted, at a time between `sent` and `answered`. Times are in milliseconds.
+ * A call that a limit possibly counted, at a time between `sent` and `answered`. Times are in milliseconds.
  */
 interface Counted {
   readonly sent: number
   readonly answered: number
   /**
-   * `failed` means that the call passed and the upstream failed. Gateways differ on whether such a call costs
-   * quota.
+   * `failed` means that the gateway forwarded the call and the upstream failed. Such a call costs quota at
+   * some gateways only.
    */
   readonly outcome: 'passed' | 'failed' | 'denied'
 }
 
-/** `allow` and `deny` are certain. `either` means that a correct gateway may allow or deny the call. */
+/** `allow` and `deny` are certain. `either` means that both outcomes are correct. */
 export type Verdict = 'allow' | 'deny' | 'either'
 
 /**
- * The calls of one tool by one caller, as a limit of the gateway may have counted them.
+ * The calls of one tool by one caller, to judge further calls against a limit.
  *
- * A gateway may use a clock of its own. Its windows may follow the UTC calendar, begin with a first call, or
- * slide. A verdict is certain only if all these kinds of gateway agree.
+ * The rehearsal does not know how the gateway counts. Windows can follow the UTC calendar, begin with a first
+ * call, or slide. A verdict is certain only if it is the same for all these kinds of windows.
  */
 export class LimitHistory {
   readonly #calls: Counted[] = []
   readonly #toleranceMs: number
 
-  /** @param toleranceMs maximum difference between the gateway's clock and this one, in milliseconds */
+  /**
+   * @param toleranceMs maximum difference between the gateway's clock and the rehearsal's clock, in
+   *   milliseconds
+   */
   constructor(toleranceMs: number) {
     this.#toleranceMs = toleranceMs
   }
@@ -154,7 +164,7 @@ export class LimitHistory {
    * Judges a call against a limit.
    *
    * @param sent when the call was sent, in milliseconds
-   * @param answered when it was answered, in milliseconds
+   * @param answered when the call was answered, in milliseconds
    */
   verdict(limit: ScenarioLimit, sent: number, answered: number): Verdict {
     return limit.kind === 'bucket'
@@ -164,11 +174,11 @@ export class LimitHistory {
 
   #ofWindow({ calls: max, per }: ScenarioLimit, sent: number, answered: number): Verdict {
     const passed = this.#calls.filter(({ outcome }) => outcome !== 'denied')
-    // Calls that are older than one window no longer count in any kind of window.
+    // A call that ended more than one window length ago does not count in any kind of window.
     const most = passed.filter(call => call.answered > sent - per - this.#toleranceMs).length
     if (most < max) return 'allow'
     const begun = beginOf(passed, per, sent)
-    // A window that began with the first call may have ended.
+    // A window that began with the first call has possibly ended.
     if (begun === undefined || answered + this.#toleranceMs >= begun + per) return 'either'
     const calendar = Math.floor((answered + this.#toleranceMs) / per) * per
     const fewest = passed.filter(
@@ -180,8 +190,8 @@ export class LimitHistory {
   #ofBucket({ calls: max, per }: ScenarioLimit, sent: number, answered: number): Verdict {
     const tokensPerMs = max / per
     const refilled = (tokens: number, ms: number) => Math.min(max, tokens + Math.max(0, ms) * tokensPerMs)
-    // Bounds for the tokens in the bucket: the most when the previous call was sent, the fewest when it was
-    // answered.
+    // Bounds for the tokens in the bucket after the previous call. `most` applies at the time when that call
+    // was sent, `fewest` at the time when it was answered.
     let most = { tokens: max, at: sent }
     let fewest = { tokens: max, at: sent }
     for (const call of this.#calls) {
@@ -201,8 +211,8 @@ export class LimitHistory {
 }
 
 /**
- * Returns when the current series of calls began. A pause of a whole window ends a series. Undefined if the
- * pause before `sent` was that long.
+ * Returns the time at which the current series of calls began. A pause as long as a window ends a series.
+ * Undefined if such a pause ended the last series before `sent`.
  *
  * @param per length of the window in milliseconds
  */

@@ -35,52 +35,54 @@ export { type CommandOptions, command, url } from './via/external-gateway.js'
 export interface RehearseOptions {
   /** The policy file. Without a policy, the scenario gives the expected outcome of each call. */
   policy?: string
-  /** The version of Intercept's policy language in which the policy is read. Default: the newest. */
+  /** The version of Intercept's policy language in which the policy is written. Default: the newest. */
   dialect?: DialectVersion
-  /** The scenario file. Default: a plan that tests everything the policy says. */
+  /** The scenario file. Default: the rehearsal plans calls that test every rule of the policy. */
   scenario?: string
   /**
    * The stand-ins that take part. Default: the servers of the tools that the policy and the scenario name.
    */
   server?: ServerName | 'both'
-  /** The gateway to test. Default: the builtin gateway with this policy. Required if there is no policy. */
+  /** The gateway to test. Default: the builtin gateway with `policy`. Required if there is no policy. */
   via?: OpenWay
   /**
-   * The MCP revision that the callers speak, e.g. `2026-07-28`. Default 2025-03-26, the last one with
+   * The MCP revision that the callers speak, e.g. `2026-07-28`. Default 2025-03-26, the last revision with
    * batches.
    */
   protocol?: string
   /**
-   * The gateway's names for the tools. Default: the names in the scenario, or else the stand-ins' own names.
+   * The names that the gateway has for the tools. Default: the names under `tools` in the scenario. If the
+   * scenario has no `tools`, the names are those of the stand-ins.
    */
   tools?: ToolNaming
   /** Ports of the stand-ins. Default: free ports. */
   ports?: { instanode: number; safebot: number; control?: number }
   /**
    * Called when the stand-ins listen and before the gateway is used. The rehearsal starts when the promise
-   * resolves, or at `POST /rehearsal/start`, which aborts the signal. Default: the rehearsal starts
+   * resolves. A `POST /rehearsal/start` also starts it, and aborts the signal. Default: the rehearsal starts
    * immediately.
    */
   attach?: (standIns: StandIns, signal: AbortSignal) => Promise<void>
-  /** Ends the rehearsal early. Before `rehearse` rejects, it ends the gateways that it has started. */
+  /** Ends the rehearsal early. `rehearse` first ends the gateways that it started, and then rejects. */
   signal?: AbortSignal
   /**
-   * How long the journal is watched after the last row, in milliseconds. A gateway may forward a denied call
-   * later. Default: 5 s, and 0 for the builtin gateway.
+   * How long the journal is watched after the last row, in milliseconds, because a gateway may forward a
+   * denied call later. Default: 5000, or 0 for the builtin gateway.
    */
   watchMs?: number
   /**
-   * Maximum wait for the end of a window, in milliseconds, if the gateway uses a clock of its own. Default 0.
+   * Maximum wait for the end of a window, in milliseconds, if the gateway does not use the rehearsal's clock.
+   * Default 0.
    */
   waitWindowsMs?: number
   /**
-   * Time after which the rehearsal ends, in milliseconds. It reports the rows that it left out. Default 10
-   * minutes.
+   * Time after which the rehearsal ends, in milliseconds. Rows that have not run by then are reported as
+   * unchecked. Default 600000: 10 minutes.
    */
   timeoutMs?: number
   /**
-   * The names of checks that are switched off. Tests use this to prove that each check is needed. Default:
-   * none.
+   * The names of checks that are switched off. Tests switch off single checks to prove that each check is
+   * needed. Default: none.
    */
   without?: readonly string[]
 }
@@ -88,16 +90,16 @@ export interface RehearseOptions {
 const WATCH_MS = 5000
 const TIMEOUT_MS = 10 * 60_000
 
-/** Codes of the review's warnings about calls that a policy leaves open. */
-const OPEN = ['tools_left_open', 'read_that_writes']
+/** The codes of the warnings by `reviewPolicy` that the report repeats. */
+const REPORTED_WARNINGS = ['tools_left_open', 'read_that_writes']
 
 /**
- * Sends calls through a gateway to stand-ins that record which calls arrive. Judges each call by a policy or
- * a scenario.
+ * Runs a rehearsal: sends calls through a gateway to stand-ins, which record the calls that arrive. Then
+ * judges each call by a policy or a scenario.
  *
  * @throws PolicyRefusal for a policy that cannot be read
- * @throws Refusal for a scenario that cannot be read, or a gateway that does not start
- * @throws Refusal if there is no policy, and no scenario or no gateway
+ * @throws Refusal for a scenario that cannot be read, or for a gateway that does not start
+ * @throws Refusal if there is no policy, and either the scenario or the gateway is missing
  * @throws the reason of `signal` when the signal is aborted
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
@@ -162,7 +164,7 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
 }
 
 /**
- * Reads the scenario file. Undefined if there is only a policy.
+ * Reads the scenario file. Returns undefined if there is a policy and no scenario.
  *
  * @throws Refusal `no_policy` if there is neither a policy nor a scenario
  * @throws Refusal for a scenario that cannot be read, or that needs a policy
@@ -183,11 +185,11 @@ function builtinFor(policy: Policy | undefined): OpenWay {
   throw new Refusal(
     'no_gateway',
     'there is no policy that the builtin gateway could enforce',
-    'name a policy, or the gateway that the scenario is for: --via URL, or -- COMMAND',
+    'name a policy, or name the gateway to test with --via URL or -- COMMAND',
   )
 }
 
-/** Resolves when the rehearsal may start. */
+/** Waits for the start of the rehearsal. See `attach`. */
 async function startOf(stage: Stage, { attach, signal }: RehearseOptions): Promise<void> {
   if (attach === undefined || stage.startRequested.aborted) return
   const { startRequested, standIns } = stage
@@ -199,8 +201,8 @@ async function startOf(stage: Stage, { attach, signal }: RehearseOptions): Promi
 }
 
 /**
- * Resolves with the result of `work`. When the signal is aborted first, rejects immediately with the signal's
- * reason.
+ * Resolves with the result of `work`. If the signal is aborted before that, rejects immediately with the
+ * reason of the signal.
  */
 async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   if (signal === undefined) return work()
@@ -213,7 +215,7 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
   try {
     return await Promise.race([work(), aborted])
   } finally {
-    // Several rehearsals may share one signal.
+    // The listener is removed, because several rehearsals can share one signal.
     signal.removeEventListener('abort', onAbort)
   }
 }
@@ -239,7 +241,7 @@ async function planned({ policy, servers, stage, scenario, way, title }: Plannin
   return plan({ policy, servers, decoy, sessions, approves, advances, bridged, examples, start: clock.now() })
 }
 
-/** Returns the name of a tool that a policy does not name. */
+/** Returns the name for an additional tool that the policy does not name. */
 function decoyFor(policy: Policy): string {
   let name = 'export_account'
   while (policy.tools.has(name) || policy.hide.includes(name)) name += '_2'
@@ -249,9 +251,10 @@ function decoyFor(policy: Policy): string {
 /**
  * Returns the servers that take part in the rehearsal.
  *
- * @param asked the user's choice. Default: the servers of the named tools
- * @throws Refusal `which_server` if there is no choice, and neither policy nor scenario names a tool of a
- *   stand-in
+ * @param asked the servers that the user chose. Default: the servers of the tools that the policy and the
+ *   scenario name
+ * @throws Refusal `which_server` if the user chose none, and neither the policy nor the scenario names a tool
+ *   of a stand-in
  */
 function serversConcerned(
   policy: Policy | undefined,
@@ -274,7 +277,7 @@ function serversConcerned(
   throw new Refusal('which_server', `the ${what} ${names}`, hint)
 }
 
-/** Returns the names of the callers. Each caller has a grant of the same name. */
+/** Returns the names of the callers. The grant of a caller has the same name. */
 function namesIn(scenario: Scenario | undefined): string[] {
   const named =
     scenario?.steps.flatMap(step => ('as' in step && step.as !== undefined ? [step.as] : [])) ?? []
@@ -284,7 +287,7 @@ function namesIn(scenario: Scenario | undefined): string[] {
 function leftOpen(reading: PolicyReading | undefined, secrets: SecretsSeen): LeftOpen[] {
   return [
     ...(reading === undefined ? [] : reviewPolicy(reading))
-      .filter(({ code }) => OPEN.includes(code))
+      .filter(({ code }) => REPORTED_WARNINGS.includes(code))
       .map(({ code, message }) => ({ code, message })),
     ...secrets.sentences().map(message => ({ code: 'secret', message })),
   ]
@@ -295,7 +298,7 @@ function countsOf(rows: readonly Row[]): Record<Mark, number> {
   return { ok: count('ok'), wrong: count('wrong'), unchecked: count('unchecked') }
 }
 
-/** Returns the steps of a scenario file in the form that the rehearsal runs. */
+/** Converts the steps of a scenario file to the steps that the rehearsal runs. */
 function scenarioSteps({ steps }: Scenario): Step[] {
   return steps.map((step): Step => {
     if ('advance' in step || 'approve' in step) return step

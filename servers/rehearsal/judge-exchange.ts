@@ -6,16 +6,16 @@ import type { Answer } from './via/caller.js'
 /** A list of tools as a caller saw it, page by page. */
 export interface ListRecord {
   readonly pages: readonly Answer[]
-  /** The tools that the server itself lists, by name. */
+  /** The tools that the upstream lists, by name. */
   readonly listing: ReadonlyMap<string, unknown>
   hides(tool: string): boolean
-  /** The tools that the author of a scenario expects to be hidden. Undefined if the scenario does not say. */
-  readonly meant?: readonly string[]
+  /** The tools that the scenario expects to be hidden. Undefined if the scenario has no `hides`. */
+  readonly expectedHidden?: readonly string[]
 }
 
-/** The results of the test of notifications. A result is null if it was not tested. */
+/** The results of a test of notifications. `cancelled` and `progress` are null if they were not tested. */
 export interface RelayRecord {
-  /** Number of sessions at the upstream that had tool calls and no `notifications/initialized`. */
+  /** Number of upstream sessions with tool calls but without `notifications/initialized`. */
   readonly uninitialized: number
   /** Whether the cancellation of a call reached the upstream. */
   readonly cancelled: boolean | null
@@ -23,14 +23,14 @@ export interface RelayRecord {
   readonly progress: boolean | null
 }
 
-/** The checks of a list of tools, by name. See `CALL_CHECKS` in judge.ts. */
+/** The checks of a list of tools, by name. Each returns the problem in words, or null. */
 export const LIST_CHECKS = {
-  /** The scenario and the policy hide the same tools. */
-  intent({ listing, meant, hides }) {
-    if (meant === undefined) return null
-    const other = [...listing.keys()].find(name => meant.includes(name) !== hides(name))
+  /** The scenario and the policy expect the same tools to be hidden. */
+  intent({ listing, expectedHidden, hides }) {
+    if (expectedHidden === undefined) return null
+    const other = [...listing.keys()].find(name => expectedHidden.includes(name) !== hides(name))
     if (other === undefined) return null
-    return meant.includes(other)
+    return expectedHidden.includes(other)
       ? `the scenario expects that ${other} is hidden, and the policy shows it`
       : `the scenario expects to see ${other}, and the policy hides it`
   },
@@ -43,7 +43,10 @@ export const LIST_CHECKS = {
       : `shows ${namesOf(shown)}, which ${shown.length === 1 ? 'is' : 'are'} hidden`
   },
 
-  /** The list shows every other tool once, and no tool that the upstream does not have. */
+  /**
+   * The list shows every tool that is not hidden exactly once. It shows no tool that the upstream does not
+   * have.
+   */
   listed(record) {
     const names = toolsOf(record).map(({ name }) => String(name))
     const gone = [...record.listing.keys()].filter(name => !record.hides(name) && !names.includes(name))
@@ -70,13 +73,15 @@ export const LIST_CHECKS = {
   },
 } satisfies Record<string, (record: ListRecord) => string | null>
 
-/** The checks of notifications, by name. */
+/** The checks of notifications, by name. Each returns the problem in words, or null. */
 export const RELAY_CHECKS = {
   initialized({ uninitialized }) {
-    return uninitialized === 0 ? null : 'the upstream got calls in a session and no notifications/initialized'
+    return uninitialized === 0
+      ? null
+      : 'the upstream got calls in a session that had no notifications/initialized'
   },
   cancellation({ cancelled }) {
-    return cancelled === false ? 'a call was cancelled by its caller, and went on at the upstream' : null
+    return cancelled === false ? 'a caller cancelled its call, and the call continued at the upstream' : null
   },
   progress({ progress }) {
     return progress === false ? 'the upstream reported progress, and the caller did not get it' : null

@@ -5,53 +5,54 @@ import { isObject } from '../../shared/util/is-object.js'
 import { shown } from '../../shared/util/shown.js'
 import { POLICY_META } from '../gateway/messages.js'
 import { denialIn, denialText, formOf } from './denial.js'
-import { type CallRecord, succeeded } from './record.js'
+import { type CallRecord, type Expectation, succeeded } from './record.js'
 import type { Answer } from './via/caller.js'
 
-/** Facts about the whole rehearsal, for checks of one call. */
+/** The facts about the whole rehearsal that the checks of a call use. */
 export interface JudgeContext {
-  /** Whether the gateway's denials name their rule. */
+  /** Whether a denial by the gateway names the rule. */
   readonly namesRules: boolean
-  /** Whether callers use tokens that only the gateway knows. The upstream does not accept them. */
+  /** Whether callers use tokens of the gateway. The upstream does not accept these tokens. */
   readonly knowsCallers: boolean
   /** The credentials that reached the upstream. */
   readonly credentials: ReadonlySet<string>
-  /** By caller, the first account that the caller had at the upstream. */
+  /** The first account of each caller at the upstream, by the name of the caller. */
   readonly accounts: ReadonlyMap<string, string>
 }
 
 /**
- * Returns the problem of a call, as the rest of a sentence that begins with the call. Null if there is no
- * problem.
+ * Returns the problem of a call in words. The words continue a sentence whose subject is the call. Null if
+ * there is no problem.
  */
 type Check = (record: CallRecord, context: JudgeContext) => string | null
 
 /**
- * The checks of a call, by name. The report has the first problem that a check finds.
+ * The checks of a call, by name. The report shows only the first problem.
  *
- * Each check can be switched off, to prove that it finds a problem that no other check finds.
+ * Tests switch off one check at a time, to prove that no other check finds the same problem.
  */
 export const CALL_CHECKS = {
   /** The scenario and the policy expect the same outcome. */
-  meaning({ meant, expected }) {
-    if (meant === undefined || meant.unsure || meant.outcome === expected.outcome) return null
-    const by = 'rule' in expected ? ` (${expected.rule})` : ''
-    const beyond = 'rule' in meant ? ` (${meant.rule})` : ''
-    return `the scenario expects ${meant.outcome}${beyond}, and the policy says ${expected.outcome}${by}`
+  meaning({ scenarioExpected, expected }) {
+    if (scenarioExpected === undefined || scenarioExpected.unsure) return null
+    if (scenarioExpected.outcome === expected.outcome) return null
+    const words = (expectation: Expectation) =>
+      'rule' in expectation ? `${expectation.outcome} (${expectation.rule})` : expectation.outcome
+    return `the scenario expects ${words(scenarioExpected)}, and the policy says ${words(expected)}`
   },
 
   /** An allowed call reaches the upstream. */
   reach(record) {
     const { call, expected, arrived, answer, refusedBatch } = record
     if (expected.outcome !== 'allow' || arrived.length > 0 || refusedBatch) return null
-    // A gateway may refuse every tools/call without an id, because it is not a valid request.
+    // A gateway may refuse every tools/call without an id, because such a call is not a valid request.
     if (call.notification === true) return null
     const denial = denialIn(answer)
     const text = denial === undefined || ruleIn(answer) !== undefined ? '' : denialText(denial)
     return `is allowed, but it did not reach the upstream: ${sawInCall(record)}${text}`
   },
 
-  /** An allowed call reaches the upstream only once. */
+  /** An allowed call reaches the upstream at most once. */
   once({ expected, arrived, late }) {
     const count = arrived.length + late.length
     if (expected.outcome !== 'allow' || count <= 1) return null
@@ -76,7 +77,7 @@ export const CALL_CHECKS = {
     return `${deniedBy(expected)}, but it reached the upstream`
   },
 
-  /** A denied call does not reach the upstream later, after its answer. */
+  /** After a denied call was answered, it does not reach the upstream. */
   delay({ expected, arrived, late: [request] }) {
     if (expected.outcome === 'allow' || arrived.length > 0 || request === undefined) return null
     return `${deniedBy(expected)}, but it reached the upstream later`
@@ -91,7 +92,7 @@ export const CALL_CHECKS = {
     return `${deniedBy(expected)}, but its answer does not say so: ${sawOf(answer)}`
   },
 
-  /** The builtin gateway denies a call by the rule that the policy gives. */
+  /** The builtin gateway denies a call by the same rule as the rehearsal's decision engine. */
   rule({ expected, answer }, { namesRules }) {
     if (!namesRules || expected.outcome !== 'deny') return null
     const rule = ruleIn(answer)
@@ -104,12 +105,12 @@ export const CALL_CHECKS = {
     if (id === undefined || answer.kind !== 'response') return null
     const { message } = answer
     if (message.id === id) return null
-    // In JSON-RPC, the answer to a malformed request has the id null.
+    // In JSON-RPC, an error that answers a malformed request has the id null.
     if (message.id == null && 'error' in message && arrived.length === 0) return null
-    return `was answered under the id ${shown(message.id)} in place of ${id}`
+    return `was answered under the id ${shown(message.id)} instead of ${id}`
   },
 
-  /** The caller of an allowed call gets the upstream's answer and no other. */
+  /** The caller of an allowed call gets the answer that the upstream gave. */
   answer(record) {
     const { call, expected, answer, arrived } = record
     const [request] = arrived
@@ -119,9 +120,9 @@ export const CALL_CHECKS = {
       return succeeded(answer) ? 'failed at the upstream, and its caller got a result' : null
     }
     if (answer.kind === 'http') return `reached the upstream, and its caller got ${sawOf(answer)}`
-    const given = arrived.flatMap(({ answer: own }) => (own === undefined ? [] : [own]))
+    const given = arrived.flatMap(({ answer: upstream }) => (upstream === undefined ? [] : [upstream]))
     if (given.length === 0) return null
-    const different = given.map(own => difference(own, answer.message))
+    const different = given.map(upstream => difference(upstream, answer.message))
     return different.includes(null) ? null : `reached the upstream, and its caller got ${different[0]}`
   },
 
@@ -133,8 +134,8 @@ export const CALL_CHECKS = {
   },
 
   /**
-   * The upstream accepts the gateway's credential. A gateway with its own tokens has to add a credential for
-   * the upstream.
+   * The upstream accepts the credential of the call. If callers use tokens of the gateway, the gateway has to
+   * add a credential for the upstream.
    */
   credential({ arrived }, { knowsCallers }) {
     const text = arrived.map(({ answer }) => JSON.stringify(answer ?? null)).join()
@@ -153,7 +154,7 @@ export const CALL_CHECKS = {
     return secret === undefined ? null : "showed its caller the upstream's credential"
   },
 
-  /** A caller has the same account at the upstream in all its calls. */
+  /** All calls of a caller reach the upstream with the same account. */
   account({ call, server, arrived }, { accounts }) {
     if (server !== 'instanode') return null
     const usual = accounts.get(call.as)
@@ -178,7 +179,7 @@ export function judgeCall(
   return null
 }
 
-/** Returns the first account that each caller had at Instanode, by caller. */
+/** Returns the first account of each caller at Instanode, by the name of the caller. */
 export function accountsOf(records: readonly CallRecord[]): Map<string, string> {
   const accounts = new Map<string, string>()
   for (const { call, server, arrived } of records) {
@@ -196,46 +197,58 @@ function deniedBy(expected: CallRecord['expected']): string {
 }
 
 /**
- * Returns whether a gateway may reject the request as malformed, with any HTTP error, before it applies a
- * rule.
+ * Returns whether a request is malformed. A gateway may reject such a request with any HTTP error before it
+ * applies a rule.
  */
 function isMalformed({ session, args }: CallRecord['call']): boolean {
   return session === 'none' || !isObject(args)
 }
 
-/** Describes how an answer differs from the upstream's. Null if it does not differ. */
+/**
+ * Describes how the answer that the caller saw differs from the upstream's answer. Null if it does not
+ * differ.
+ */
 function difference(upstream: Record<string, unknown>, seen: Record<string, unknown>): string | null {
   if ('error' in upstream) {
     if (isDeepStrictEqual(upstream.error, seen.error)) return null
-    return 'error' in seen ? 'another JSON-RPC error than it gave' : 'a result in place of its JSON-RPC error'
+    return 'error' in seen
+      ? "a different JSON-RPC error than the upstream's"
+      : "a result instead of the upstream's JSON-RPC error"
   }
   const { result } = seen
   if (isDeepStrictEqual(upstream.result, result)) return null
   if (!isObject(result)) {
-    return `${sawOf({ kind: 'response', message: seen, others: [] })} in place of its result`
+    return `${sawOf({ kind: 'response', message: seen, others: [] })} instead of the upstream's result`
   }
-  if (!isObject(upstream.result)) return 'another result than it gave'
-  const given = essence(upstream.result, () => false)
+  if (!isObject(upstream.result)) return "a different result than the upstream's"
+  const given = withoutFreeMembers(upstream.result, () => false)
   const had = isObject(upstream.result._meta) ? upstream.result._meta : {}
-  const passed = essence(result, name => !(name in had) && name.includes('/') && !RESERVED.test(name))
+  const passed = withoutFreeMembers(
+    result,
+    name => !(name in had) && name.includes('/') && !RESERVED.test(name),
+  )
   const names = [...new Set([...Object.keys(given), ...Object.keys(passed)])]
   const changed = names.filter(name => !isDeepStrictEqual(given[name], passed[name]))
   if (changed.length === 0) return null
-  return `another result than it gave: ${changed.join(', ')} ${changed.length === 1 ? 'differs' : 'differ'}`
+  return `a different result than the upstream's: ${changed.join(', ')} ${changed.length === 1 ? 'differs' : 'differ'}`
 }
 
-/** Prefixes of `_meta` names that MCP reserves. Their second label is `mcp` or `modelcontextprotocol`. */
+/**
+ * Matches the prefixes of `_meta` names that MCP reserves. The second label of such a prefix is `mcp` or
+ * `modelcontextprotocol`.
+ */
 const RESERVED = /^[^./]+\.(?:mcp|modelcontextprotocol)[./]/
 
 /**
- * Returns a result without the members that a gateway may add or leave out.
+ * Returns a result without the members that a gateway is free to add or leave out.
  *
  * These are members with their default value, the name of the server, and the gateway's own members of
- * `_meta`. They may differ because a gateway may speak another revision than its upstream.
+ * `_meta`. They can differ, because a gateway and its upstream can speak different revisions.
  *
- * @param isOwn whether a member of `_meta` belongs to the gateway, by the prefix of the member's name
+ * @param isOwn returns whether a member of `_meta` belongs to the gateway. The prefix of the member's name
+ *   decides
  */
-function essence(
+function withoutFreeMembers(
   { _meta, isError, resultType, ...rest }: Record<string, unknown>,
   isOwn: (name: string) => boolean,
 ): Record<string, unknown> {
@@ -249,7 +262,7 @@ function essence(
   }
 }
 
-/** Returns an object without some members. Undefined if it had only such members. */
+/** Returns an object without the members that `isDropped` selects. Undefined if all members are dropped. */
 function without(
   object: Record<string, unknown>,
   isDropped: (name: string) => boolean,
@@ -259,7 +272,7 @@ function without(
   return kept.length === 0 && entries.length > 0 ? undefined : Object.fromEntries(kept)
 }
 
-/** Returns all parts of an answer that a caller can see, as one text. */
+/** Returns all parts of an answer that a caller can see, joined into one text. */
 function textOf(answer: Answer): string {
   if (answer.kind === 'nothing') return answer.why
   const headers = JSON.stringify(answer.headers ?? {})
@@ -278,15 +291,15 @@ export function sawOf(answer: Answer): string {
 }
 
 /**
- * Describes the answer to a call as its caller saw it. If the call did not reach the upstream, an error is a
- * denial.
+ * Describes the answer to a call as its caller saw it. Describes an error as a denial if the call did not
+ * reach the upstream.
  */
 export function sawInCall({ answer, arrived }: CallRecord): string {
   const denial = arrived.length === 0 ? denialIn(answer) : undefined
   return denial === undefined ? sawOf(answer) : `denied: ${ruleIn(answer) ?? formOf(denial)}`
 }
 
-/** Returns the rule that a denial of the builtin gateway names. */
+/** Returns the rule that a denial by the builtin gateway names. Undefined for other answers. */
 function ruleIn(answer: Answer): string | undefined {
   if (answer.kind !== 'response' || !isObject(answer.message.result)) return undefined
   const { _meta } = answer.message.result

@@ -1,8 +1,8 @@
 import type { Rehearsal, Row } from './report.js'
 
 /**
- * Formats rehearsals as JUnit XML, with a suite for each rehearsal and a test case for each row. Unchecked
- * rows are skipped.
+ * Formats rehearsals as JUnit XML, with a suite for each rehearsal and a test case for each row. An unchecked
+ * row becomes a skipped test case.
  */
 export function junitXml(rehearsals: readonly Rehearsal[]): string {
   const suites = rehearsals.map(suite).join('')
@@ -14,7 +14,7 @@ export function junitXml(rehearsals: readonly Rehearsal[]): string {
 
 function suite({ policy, scenario, rows, counts, stopped }: Rehearsal): string {
   const file = policy?.file ?? scenario ?? ''
-  // A rehearsal that ended early has an additional failed test case, because its rows alone may all pass.
+  // A rehearsal that ended early gets an additional failed test case, because all of its rows can be ok.
   const early =
     stopped === null
       ? ''

@@ -5,7 +5,7 @@ import type { ServerName } from '../../shared/util/known-tools.js'
 import { type Policy, settlementOf } from '../gateway/policy/model.js'
 import { denialIn } from './denial.js'
 import { type ExchangeOptions, readList, relayed, THROUGH_MS } from './exchange.js'
-import { byPolicy, type ExpectedCall, ScenarioExpectations, type WrittenCall } from './expectations.js'
+import { byPolicy, type ExpectedCall, ScenarioExpectations, type ScenarioOutcome } from './expectations.js'
 import { sawOf } from './judge.js'
 import type { ListRecord, RelayRecord } from './judge-exchange.js'
 import type { CallsStep, ListStep, PlannedCall, RelayStep } from './plan/step.js'
@@ -15,27 +15,25 @@ import type { Arrived } from './stage/stage.js'
 import type { Answer, Asked, Caller } from './via/caller.js'
 import { Windows } from './windows.js'
 
-/**
- * Number of missing answers in a row after which the rehearsal stops. Each missing answer costs a timeout.
- */
+/** The rehearsal stops after this number of missing answers in a row. Each missing answer costs a timeout. */
 export const MAX_SILENCE = 3
 
-/** How long calls that should be denied have time to reach the upstream, in milliseconds. */
+/** Time to wait for calls that reach the upstream although they should be denied, in milliseconds. */
 const RACE_MS = 60
 
 export interface PerformOptions extends ExchangeOptions {
-  /** Undefined if only a scenario gives the expected outcomes. */
+  /** Undefined if there is no policy, and the scenario gives the expected outcomes. */
   readonly policy: Policy | undefined
-  /** Returns the time of the clock that the engine's windows follow, in milliseconds. */
+  /** Returns the time of the clock that the decision engine uses, in milliseconds. */
   now(): number
   readonly secrets: SecretsSeen
 }
 
 /** The expected outcomes of a call. */
 interface Expecting {
-  /** The outcome by the policy, or by the scenario if there is no policy. */
+  /** The outcome that the policy expects. If there is no policy, the outcome that the scenario expects. */
   readonly expected: ExpectedCall
-  readonly written: WrittenCall
+  readonly scenario: ScenarioOutcome
 }
 
 /** A call that was sent, with the promise of its answer. */
@@ -54,12 +52,12 @@ export class Performer {
   readonly #windows: Windows
   readonly #scenario: ScenarioExpectations
   #last: { call: PlannedCall; args: unknown } | undefined
-  /** Number of requests in the stage's record that are already assigned to calls. */
+  /** Number of requests in the stage's record that have already been passed to `attribution`, or skipped. */
   #mark: number
   /** Number of missing answers in a row. */
-  #silent = 0
-  /** HTTP statuses of answers that are neither JSON-RPC nor a denial. */
-  readonly #refusals: number[] = []
+  #missing = 0
+  /** The HTTP statuses of answers that are neither JSON-RPC nor a denial. */
+  readonly #errorStatuses: number[] = []
   #answered = false
   #traces = 0
 
@@ -67,21 +65,21 @@ export class Performer {
     this.#options = options
     this.#windows = new Windows(options)
     this.#scenario = new ScenarioExpectations(options.now, !options.way.advances)
-    // Skips calls that an attached gateway may have made before the rehearsal.
+    // Calls that an attached gateway made before the rehearsal are skipped.
     this.#mark = options.stage.mark()
   }
 
   /** Whether the gateway has stopped answering. */
   get silent(): boolean {
-    return this.#silent >= MAX_SILENCE
+    return this.#missing >= MAX_SILENCE
   }
 
   /**
-   * The HTTP status of a gateway that answers only with HTTP errors. Undefined after a JSON-RPC answer or too
-   * few errors.
+   * The HTTP status of a gateway that answers only with HTTP errors. Undefined if the gateway has given a
+   * JSON-RPC answer, or fewer than {@link MAX_SILENCE} errors.
    */
   get refusal(): number | undefined {
-    return this.#answered || this.#refusals.length < MAX_SILENCE ? undefined : this.#refusals[0]
+    return this.#answered || this.#errorStatuses.length < MAX_SILENCE ? undefined : this.#errorStatuses[0]
   }
 
   /** Makes the calls of a step. */
@@ -93,15 +91,15 @@ export class Performer {
     const records: (CallRecord | Skipped)[] = []
     for (const call of calls) {
       await this.#windows.untilKnown([call])
-      if (leaves !== undefined && !this.#twoLeft(leaves)) break
+      if (leaves !== undefined && !this.#allowsTwo(leaves)) break
       records.push(...(await this.#together([call])))
     }
-    this.#options.stage.work()
+    this.#options.stage.endFaults()
     return records
   }
 
-  /** Returns whether the policy would now allow a call twice. */
-  #twoLeft({ tool, args, as }: PlannedCall & { args: unknown }): boolean {
+  /** Returns whether the policy would now allow a call two more times. */
+  #allowsTwo({ tool, args, as }: PlannedCall & { args: unknown }): boolean {
     const { engine } = this.#options
     if (engine === undefined) return true
     const decisions = [1, 2].map(() => engine.decide({ tool, args, grant: as }))
@@ -114,8 +112,8 @@ export class Performer {
   }
 
   /**
-   * Approves the last call and makes it again. Returns undefined if the rehearsal cannot approve calls of
-   * this gateway.
+   * Approves the last call and makes it again. Returns undefined if there is no last call, or if the
+   * rehearsal cannot approve calls of this gateway.
    */
   async approve(): Promise<(CallRecord | Skipped)[] | undefined> {
     const { way } = this.#options
@@ -126,25 +124,23 @@ export class Performer {
     return this.#together([call], { args })
   }
 
-  /** Reads all pages of a list. */
+  /** Reads all pages of a server's list of tools. */
   async list(step: ListStep): Promise<ListRecord> {
     const record = await readList(this.#options, step)
     for (const page of record.pages) this.#count(page)
     return record
   }
 
-  /**
-   * Tests notifications in both directions, with a call that is cancelled and a call that reports progress.
-   */
+  /** Tests notifications in both directions. See {@link relayed}. */
   async relay(step: RelayStep): Promise<RelayRecord> {
-    this.#takeStrays()
+    this.#assignStrays()
     const record = await relayed(this.#options, step)
-    // Skips the calls of this test, because they have no rows of their own.
+    // The calls of this test are skipped, because they are not judged one by one.
     this.#mark = this.#options.stage.mark()
     return record
   }
 
-  /** Assigns the last requests of the journal. @returns requests that belong to no call of the rehearsal */
+  /** Assigns the requests that arrived after the last call. @returns the requests that belong to no call */
   finish(): Arrived[] {
     return this.attribution.finish(this.#options.stage.calls(this.#mark))
   }
@@ -158,7 +154,7 @@ export class Performer {
     const skipped = this.#skips(calls)
     if (skipped !== undefined) return calls.map(() => skipped)
     const atOnce = calls.length > 1
-    await this.#windows.stepAside(calls)
+    await this.#windows.avoidWindowEnd(calls)
     const prepared = []
     for (const call of calls) {
       const args = approved === undefined ? await this.#resolve(call) : approved.args
@@ -166,9 +162,9 @@ export class Performer {
       const caller = await this.#callerOf(server, call)
       prepared.push({ call, args, server, caller })
     }
-    this.#takeStrays()
+    this.#assignStrays()
     const begun = this.#windows.now()
-    if (atOnce) stage.hold(calls)
+    if (atOnce) stage.delay(calls)
     else for (const call of calls) stage.fail(call)
     const sent = prepared.map(each => this.#send(each, approved !== undefined, atOnce))
     if (atOnce) await this.#releaseRace(sent)
@@ -178,16 +174,16 @@ export class Performer {
     this.attribution.take(records, this.#takeArrived())
     matchDecisions(records)
     for (const each of sent) this.#settle(each)
-    const turned = this.#windows.turned(begun, calls)
-    return records.map(record => (turned === undefined ? record : skip(record, turned)))
+    const windowEnded = this.#windows.windowEnded(begun, calls)
+    return records.map(record => (windowEnded === undefined ? record : skip(record, windowEnded)))
   }
 
   /**
-   * Makes further calls of `create_postgres` fail with HTTP 503 if the dialect gives quota back for tool
-   * errors.
+   * Adds the failure `http_error` to a further call of `create_postgres` if the dialect gives quota back for
+   * tool errors. Returns other calls unchanged.
    *
-   * The stage makes only one database and fails further calls with a tool error. An HTTP error keeps the
-   * quota spent, so that calls use up a limit.
+   * The stage makes only one database, and by default fails further calls with a tool error. Such a failure
+   * would give the quota back, and the calls would never use up a limit.
    */
   #withFailure(call: PlannedCall): PlannedCall {
     const { stage, engine } = this.#options
@@ -209,7 +205,7 @@ export class Performer {
   ): Sent {
     const { tool, as, notification = false } = call
     const expecting = this.#expect(call, args, approved)
-    // The author's expectation is left out, because it does not apply when the call is made again.
+    // `expect` and `limit` are left out, because they do not apply when the call is made again.
     this.#last = { call: { tool, args, as, server }, args }
     const trace = traced ? (++this.#traces).toString(16).padStart(32, '0') : null
     const meta = trace === null ? {} : { _meta: { traceparent: `00-${trace}-00000000000000ff-01` } }
@@ -223,19 +219,19 @@ export class Performer {
   /**
    * Returns the expected outcome of a call.
    *
-   * @throws TypeError if neither the policy nor the scenario gives one
+   * @throws TypeError if neither the policy nor the scenario gives an outcome
    */
   #expect(call: PlannedCall, args: unknown, approved = false): Expecting {
     const { engine } = this.#options
-    const written = this.#scenario.of(call)
-    if (engine !== undefined) return { written, expected: byPolicy(engine, { call, args, approved }) }
-    const { expectation = approved ? ({ outcome: 'allow' } as const) : undefined } = written
+    const scenario = this.#scenario.of(call)
+    if (engine !== undefined) return { scenario, expected: byPolicy(engine, { call, args, approved }) }
+    const { expectation = approved ? ({ outcome: 'allow' } as const) : undefined } = scenario
     if (expectation === undefined)
       throw new TypeError(`neither policy nor scenario has an outcome for ${call.tool}`)
-    return { written, expected: { expectation, settle: outcome => written.settle(outcome) ?? expectation } }
+    return { scenario, expected: { expectation, settle: outcome => scenario.settle(outcome) ?? expectation } }
   }
 
-  /** Releases concurrent calls when the allowed ones have arrived and the others have had time to arrive. */
+  /** Releases the answers after the allowed calls have arrived and denied calls have had time to arrive. */
   async #releaseRace(sent: readonly Sent[]): Promise<void> {
     const { stage } = this.#options
     const allowed = sent.filter(({ expected }) => expected.expectation.outcome === 'allow').length
@@ -244,7 +240,7 @@ export class Performer {
     await stage.release()
   }
 
-  #settle({ record, expected, written }: Sent): void {
+  #settle({ record, expected, scenario }: Sent): void {
     const { stage, secrets, engine } = this.#options
     const { call, answer, args, arrived } = record
     this.#count(answer, call)
@@ -255,7 +251,7 @@ export class Performer {
     }
     const final = expected.settle(outcome)
     if (engine === undefined) record.expected = final
-    else record.meant = written.settle(outcome)
+    else record.scenarioExpected = scenario.settle(outcome)
     if (arrived.length > 0 && stage.listing(record.server).has(call.tool)) {
       secrets.note(call.tool, 'arguments', args)
       if (answer.kind === 'response') secrets.note(call.tool, 'results', answer.message.result)
@@ -264,18 +260,18 @@ export class Performer {
     if (call.keep !== undefined) stage.keep(call.keep, structured(answer, call.tool, call.keep))
   }
 
-  /** Sends calls as one batch. A batch is refused as a whole if no call arrives and none succeeds. */
+  /** Sends calls as one batch. The whole batch is refused if no call arrives and no call succeeds. */
   async #batch(calls: readonly PlannedCall[]): Promise<(CallRecord | Skipped)[]> {
     const { stage, way } = this.#options
     const skipped = this.#skips(calls)
     if (skipped !== undefined) return calls.map(() => skipped)
-    await this.#windows.stepAside(calls)
+    await this.#windows.avoidWindowEnd(calls)
     const made: { call: PlannedCall; args: unknown }[] = []
     for (const call of calls) made.push({ call, args: await stage.resolve(call.tool, call.args, call.as) })
     const [first] = calls
     const server = first?.server ?? stage.serverOf(first?.tool ?? '')
     const caller = await way.caller(server, first?.as ?? 'agent')
-    this.#takeStrays()
+    this.#assignStrays()
     const begun = this.#windows.now()
     const expecting = made.map(({ call, args }) => this.#expect(call, args))
     const asked = caller.askAll(
@@ -302,23 +298,25 @@ export class Performer {
     const records = sent.map(({ record }) => record)
     this.attribution.take(records, arrived)
     for (const each of sent) this.#settle(each)
-    const turned = this.#windows.turned(begun, calls)
-    return records.map(record => (turned === undefined ? record : skip(record, turned)))
+    const windowEnded = this.#windows.windowEnded(begun, calls)
+    return records.map(record => (windowEnded === undefined ? record : skip(record, windowEnded)))
   }
 
-  /** Returns the reason why calls cannot be made. Undefined if they can be made. */
+  /**
+   * Returns the results of calls that cannot be made, with the reason. Undefined if the calls can be made.
+   */
   #skips(calls: readonly PlannedCall[]): Skipped | undefined {
     const { way, policy } = this.#options
     const why =
       this.#windows.uncertain(calls) ??
       (calls.some(call => call.as !== 'agent' && way.grants <= 1 && isCounted(call, policy))
-        ? 'this gateway cannot tell callers apart; give --bearer twice, with a token for each'
+        ? 'this gateway cannot tell callers apart; give --bearer twice, with a token for each caller'
         : undefined)
     return why === undefined ? undefined : { expected: 'allow', why, arrived: [] }
   }
 
-  /** Assigns the requests that arrived between two calls to earlier calls. */
-  #takeStrays(): void {
+  /** Assigns the requests that arrived while no call was under way. */
+  #assignStrays(): void {
     this.attribution.take([], this.#takeArrived())
   }
 
@@ -331,13 +329,13 @@ export class Performer {
 
   #count(answer: Answer, call?: PlannedCall): void {
     if (call?.notification === true) return
-    this.#silent = answer.kind === 'nothing' ? this.#silent + 1 : 0
+    this.#missing = answer.kind === 'nothing' ? this.#missing + 1 : 0
     if (answer.kind === 'response') this.#answered = true
-    else if (answer.kind === 'http' && denialIn(answer) === undefined) this.#refusals.push(answer.status)
+    else if (answer.kind === 'http' && denialIn(answer) === undefined) this.#errorStatuses.push(answer.status)
   }
 }
 
-/** Returns how a call ended at the upstream. This decides whether its quota is given back. */
+/** Returns how a call ended at the upstream. The ending decides whether its quota is given back. */
 function endOf({ call, arrived: [request] }: CallRecord): 'result' | 'tool_error' | 'rpc_error' | 'lost' {
   const answer = request?.answer
   if (answer === undefined || call.failure === 'http_error') return 'lost'
@@ -362,8 +360,8 @@ function recordOf(
 }
 
 /**
- * Swaps the expectations of concurrent calls of one tool, because any of these calls may be the one that
- * passes.
+ * If a call that had to be denied arrived, and a concurrent call of the same tool that had to be allowed did
+ * not, swaps their expected outcomes. The gateway is free to choose which of the concurrent calls it denies.
  */
 function matchDecisions(records: readonly CallRecord[]): void {
   for (const passed of records) {
@@ -383,7 +381,7 @@ function skip({ expected, arrived }: CallRecord, why: string): Skipped {
   return { expected: expected.outcome, why, arrived }
 }
 
-/** Returns whether a limit counts the call separately for each caller. */
+/** Returns whether a limit applies to the call that counts the calls of each caller separately. */
 function isCounted({ tool, limit }: PlannedCall, policy: Policy | undefined): boolean {
   const rules = [...(policy?.tools.get(tool) ?? []), ...(policy?.everyTool ?? [])]
   return limit !== undefined || rules.some(({ demand }) => demand.kind === 'limit' && demand.limit.perGrant)
@@ -392,6 +390,7 @@ function isCounted({ tool, limit }: PlannedCall, policy: Policy | undefined): bo
 function structured(answer: Answer, tool: string, name: string): unknown {
   const result = answer.kind === 'response' ? answer.message.result : undefined
   if (isObject(result) && isObject(result.structuredContent)) return result.structuredContent
-  const hint = 'keep what a step brings that is allowed and goes well'
-  throw new Refusal('nothing_to_keep', `${tool} brought nothing to keep as ${name}: ${sawOf(answer)}`, hint)
+  const reason = `${tool} returned no structured result to keep as ${name}: ${sawOf(answer)}`
+  const hint = 'use keep only in a step whose call is allowed and succeeds'
+  throw new Refusal('nothing_to_keep', reason, hint)
 }

@@ -7,18 +7,23 @@ export type Mark = 'ok' | 'wrong' | 'unchecked'
 
 /** One call of a rehearsal with its verdict. */
 export interface JudgedCall {
-  /** The expected outcome, from the rehearsal's own decision engine or from the scenario. */
+  /** The expected outcome, which comes from the rehearsal's own decision engine or from the scenario. */
   readonly expected: Expected
   /**
-   * The rule that denies the call or asks for approval. Null for an allowed call, or if a scenario names no
-   * rule.
+   * The rule that denies the call or asks for approval. Null for an allowed call, or if the outcome comes
+   * from `expect` of a scenario.
    */
   readonly rule: string | null
-  /** Whether a limit may allow or deny the call. `expected` is then the outcome that was observed. */
+  /**
+   * True if it is not known whether a limit allows or denies the call. `expected` is then the observed
+   * outcome.
+   */
   readonly unsure: boolean
   /** The answer in words, as the caller saw it. */
   readonly saw: string
-  /** The denial that the gateway answered with. Null if the call reached the upstream. */
+  /**
+   * The denial in the gateway's answer. Null if the answer is no denial, or if the call reached the upstream.
+   */
   readonly denial: Denial | null
   /** The `seq` of each journal entry that belongs to this call. */
   readonly reached: readonly number[]
@@ -27,13 +32,13 @@ export interface JudgedCall {
   readonly why: string | null
 }
 
-/** One step of a rehearsal. */
+/** One step of a rehearsal in the report, with the calls of the step. */
 export interface Row {
   readonly group: string
   /** The step in words. */
   readonly step: string
   readonly as: string | null
-  /** The arguments as the scenario has them, with unresolved references. */
+  /** The arguments of the first call, before their references are resolved. */
   readonly args: unknown
   readonly expected: string
   readonly saw: string
@@ -43,7 +48,7 @@ export interface Row {
   readonly calls: readonly JudgedCall[]
 }
 
-/** A fact that the author of a policy should know, e.g. a tool that the policy leaves open. */
+/** A warning for the author of the policy, e.g. that the policy leaves a tool open. */
 export interface LeftOpen {
   readonly code: string
   readonly message: string
@@ -51,7 +56,7 @@ export interface LeftOpen {
 
 /** The result of a rehearsal. */
 export interface Rehearsal {
-  /** Null if only a scenario gave the expected outcomes. */
+  /** Null if there was no policy, and the scenario gave the expected outcomes. */
   readonly policy: {
     readonly file: string
     readonly dialect: Dialect
@@ -66,20 +71,20 @@ export interface Rehearsal {
   readonly rows: readonly Row[]
   readonly open: readonly LeftOpen[]
   readonly counts: Readonly<Record<Mark, number>>
-  /** The reason why the rehearsal ended early, or null. The rows that it left out are unchecked. */
+  /** The reason why the rehearsal ended early, or null. Rows that had not run by then are unchecked. */
   readonly stopped: string | null
-  /** Whether no row is wrong, at least one row is ok, and the rehearsal ran to its end. */
+  /** True if no row is wrong, at least one row is ok, and the rehearsal ran to its end. */
   readonly ok: boolean
 }
 
-const WIDEST = 58
+const MAX_CELL_CHARS = 58
 
-/** Maximum number of rows that are named for one reason why rows are unchecked. */
+/** Maximum number of unchecked rows that are named for one reason. */
 const MAX_NAMED = 12
 
 const VERDICTS = { ok: 'ok', wrong: 'WRONG', unchecked: 'not checked' } as const
 
-/** Formats a rehearsal as a table, ending in a line break. */
+/** Formats a rehearsal as a table with a list of problems. The text ends with a line break. */
 export function reportText({
   policy,
   via,
@@ -95,7 +100,7 @@ export function reportText({
   const says = policy === null ? 'the scenario says' : 'the policy says'
   const head = ['call', says, 'the caller saw', 'upstream', 'verdict']
   const widths = head.map((head, column) =>
-    Math.min(WIDEST, Math.max(head.length, ...table.map(row => row[column]?.length ?? 0))),
+    Math.min(MAX_CELL_CHARS, Math.max(head.length, ...table.map(row => row[column]?.length ?? 0))),
   )
   const line = (cellsOfRow: readonly string[]) =>
     `  ${cellsOfRow.map((cell, column) => cut(cell).padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()
@@ -113,7 +118,7 @@ export function reportText({
     line(head),
     ...table.map(line),
     ...section('Wrong', wrong.map(sentence)),
-    ...section('Not checked', gathered(unchecked)),
+    ...section('Not checked', uncheckedLines(unchecked)),
     ...section('Denials', denialLines(rows)),
     ...section(
       policy === null ? 'Worth knowing' : 'Left open by the policy',
@@ -133,9 +138,7 @@ function sentence({ group, step, why }: Row): string {
   return step.startsWith(group) ? `${step}: ${why}` : `${step} (${group}): ${why}`
 }
 
-/**
- * Returns a line for each form in which the gateway denied calls, with the most frequent text of that form.
- */
+/** Returns a line for each form of denial, with the most frequent text of that form. */
 function denialLines(rows: readonly Row[]): string[] {
   const forms = new Map<string, Map<string, number>>()
   for (const { denial } of rows.flatMap(({ calls }) => calls)) {
@@ -151,8 +154,8 @@ function denialLines(rows: readonly Row[]): string[] {
   })
 }
 
-/** Returns a line for each reason why rows are unchecked, with the names of these rows. */
-function gathered(rows: readonly Row[]): string[] {
+/** Returns a line for each reason why rows are unchecked. The line names the rows with that reason. */
+function uncheckedLines(rows: readonly Row[]): string[] {
   const steps = new Map<string, string[]>()
   for (const row of rows) {
     const why = row.why ?? ''
@@ -169,5 +172,5 @@ function section(title: string, lines: readonly string[]): string[] {
 }
 
 function cut(text: string): string {
-  return text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`
+  return text.length <= MAX_CELL_CHARS ? text : `${text.slice(0, MAX_CELL_CHARS - 1)}…`
 }

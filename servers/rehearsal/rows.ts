@@ -13,7 +13,7 @@ import type { CallRecord, Skipped } from './record.js'
 import type { JudgedCall, Mark, Row } from './report.js'
 import type { Arrived } from './stage/stage.js'
 
-/** A step of the plan with its result, or with the reason why it was not checked. */
+/** A step of the plan with its result. If the step was not checked, `unchecked` is the reason. */
 export type Performed = { readonly group: string; readonly step: Step } & (
   | { readonly records: readonly (CallRecord | Skipped)[] }
   | { readonly listed: ListRecord }
@@ -21,7 +21,7 @@ export type Performed = { readonly group: string; readonly step: Step } & (
   | { readonly unchecked: string }
 )
 
-/** The facts and options with which rows are judged. */
+/** The facts and options that are needed to judge rows. */
 export interface Judging extends JudgeContext {
   /** The names of checks that are switched off. */
   readonly off: ReadonlySet<string>
@@ -30,11 +30,11 @@ export interface Judging extends JudgeContext {
 const NOTHING = { as: null, args: null, expected: '', saw: '', upstream: '', why: null, calls: [] }
 
 const UNSURE =
-  'no call was denied for certain: a window may have ended, a bucket refilled, or the upstream failed calls; run it again, with more calls'
+  'no denial was certain, because a window ended, a bucket refilled, or the upstream failed calls; run the rehearsal again, with more calls'
 
-const USED_UP = 'earlier rows had used up the limit, and this gateway keeps its own time'
+const USED_UP = 'earlier rows had used up the limit, and the rehearsal cannot move the clock of this gateway'
 
-/** Returns the row of the report for a step. */
+/** Judges a step. @returns its row in the report */
 export function rowOf(performed: Performed, judging: Judging): Row {
   const { group, step } = performed
   const row = { ...NOTHING, group, step: stepWords(step) }
@@ -92,13 +92,19 @@ function callsRow(row: Omit<Row, 'mark'>, step: Step, calls: readonly JudgedCall
   }
 }
 
-/** Returns why calls do not prove a limit. Null if a denial was certain, or if no outcome was uncertain. */
+/**
+ * Returns the reason why calls do not prove a limit. Null if at least one expected denial is certain, or if
+ * every expected outcome is certain.
+ */
 function unproven(calls: readonly JudgedCall[]): string | null {
   const sure = calls.some(({ expected, unsure }) => expected !== 'allow' && !unsure)
   return sure || calls.every(({ unsure }) => !unsure) ? null : UNSURE
 }
 
-/** Describes one of several different calls, by its arguments or its tool. Empty if all calls are equal. */
+/**
+ * Describes one of several different calls by its arguments. If the tools differ, describes it by its tool.
+ * Empty if all calls are equal.
+ */
 function detail(step: Step, at: number): string {
   if (!('calls' in step)) return ''
   const call = step.calls[at]
@@ -117,7 +123,7 @@ function judged(record: CallRecord | Skipped, judging: Judging): JudgedCall {
   }
   const { expected, answer, arrived, late, refusedBatch, call } = record
   const why = judgeCall(record, judging, judging.off)
-  // If the call reached the upstream, an error is not a denial.
+  // If the call reached the upstream, an error in the answer comes from the upstream and is not a denial.
   const denial = arrived.length === 0 ? denialIn(answer) : undefined
   const saw = call.notification === true && answer.kind !== 'response' ? '' : sawInCall(record)
   return {
@@ -136,7 +142,10 @@ function seqs(arrived: readonly Arrived[]): number[] {
   return arrived.map(({ entry }) => entry.seq)
 }
 
-/** Returns a row for upstream requests that belong to no other row. Empty if there are none. */
+/**
+ * Returns a row for the upstream requests that belong to no call of the rehearsal. Empty if there are no such
+ * requests.
+ */
 export function strayRows(strays: readonly Arrived[]): Row[] {
   if (strays.length === 0) return []
   const tools = counted(strays.map(({ entry }) => String(entry.tool)))
@@ -144,7 +153,7 @@ export function strayRows(strays: readonly Arrived[]): Row[] {
     {
       ...NOTHING,
       group: 'the upstream',
-      step: 'calls that no row has made',
+      step: 'calls that belong to no row',
       upstream: `reached ${strays.length} ×`,
       mark: 'wrong',
       why: `reached the upstream: ${tools}`,
@@ -161,7 +170,7 @@ function expectedWords({ expected, rule }: JudgedCall): string {
   return rule === null ? expected : `${expected}: ${rule}`
 }
 
-/** Joins texts and counts equal ones, e.g. `a result × 30`. */
+/** Joins texts. Joins equal texts as one text with their number, e.g. `a result × 30`. */
 function counted(words: readonly string[]): string {
   const counts = new Map<string, number>()
   for (const word of words) if (word !== '') counts.set(word, (counts.get(word) ?? 0) + 1)

@@ -13,18 +13,20 @@ const MACHINE_TIME =
   "needs the end of a window, and this gateway uses the machine's clock; --wait-windows 70s waits for windows of a minute"
 
 /**
- * Calls before the end of a window are made this long before it, in milliseconds, if the gateway uses a clock
- * of its own.
+ * If the gateway does not use the stage's clock, calls shortly before the end of a window are made this many
+ * milliseconds before the end.
  */
 const MARGIN_MS = 1000
 
-/** The rows of a limit wait for the next window if the current one ends within this time, in milliseconds. */
+/**
+ * The rows of a limit wait for the next window if the current window ends within this time, in milliseconds.
+ */
 const LIMIT_ROWS_MS = 3000
 
 export interface RunOptions extends PerformOptions {
   /** How long the journal is watched after the last row, in milliseconds. */
   readonly watchMs: number
-  /** Maximum wait for the end of a window, in milliseconds, if the gateway uses a clock of its own. */
+  /** Maximum wait for the end of a window, in milliseconds, if the gateway does not use the stage's clock. */
   readonly waitWindowsMs: number
   readonly timeoutMs: number
   /** The names of checks that are switched off. */
@@ -37,7 +39,9 @@ export interface RunResult {
   readonly stopped: string | null
 }
 
-/** Carries out a plan. Each step makes one row, except steps that only let time pass. */
+/**
+ * Runs the steps of a plan and judges them. Each step makes one row, except steps that only let time pass.
+ */
 export async function run(planned: readonly Planned[], options: RunOptions): Promise<RunResult> {
   return new Run(options).run(planned)
 }
@@ -61,7 +65,7 @@ class Run {
       else done.push(...(await this.#group(group)))
     }
     const stopped = this.#stopped()
-    // A gateway may forward denied calls later. They arrive during this pause.
+    // A gateway may forward denied calls later. Such calls arrive during this pause.
     await stage.pause(stopped === undefined ? watchMs : 0)
     await new Promise(resolve => setImmediate(resolve))
     const strays = this.#performer.finish()
@@ -74,10 +78,10 @@ class Run {
       accounts: accountsOf(records),
     }
     const rows = done.map(each => ('mark' in each ? each : rowOf(each, judging)))
-    const words = way.lastWords?.() ?? ''
+    const lastOutput = way.lastOutput?.() ?? ''
     return {
       rows: [...rows, ...(off.has('strays') ? [] : strayRows(strays))],
-      stopped: stopped === undefined ? null : `${stopped}${words === '' ? '' : `; ${words}`}`,
+      stopped: stopped === undefined ? null : `${stopped}${lastOutput === '' ? '' : `; ${lastOutput}`}`,
     }
   }
 
@@ -86,11 +90,11 @@ class Run {
     if (way.advances) {
       if (fresh && policy !== undefined)
         await stage.clock.advance(freshStart(policy, stage.clock.now()) - stage.clock.now())
-    } else if (windowMs !== undefined && this.#stopped() === undefined) await this.#stepAside(windowMs)
+    } else if (windowMs !== undefined && this.#stopped() === undefined) await this.#avoidWindowEnd(windowMs)
     const performed: Performed[] = []
     let behind = false
     for (const step of steps) {
-      await this.#stepAsideOf(step)
+      await this.#avoidWindowEndOf(step)
       const stopped = this.#stopped()
       if ('advance' in step || 'turn' in step) {
         if (stopped === undefined) behind = !(await this.#pass(step)) || behind
@@ -120,12 +124,12 @@ class Run {
     }
     const records = await performer.approve()
     return records === undefined
-      ? { ...row, unchecked: 'how this gateway has calls approved is not known here' }
+      ? { ...row, unchecked: 'the rehearsal cannot approve calls of this gateway' }
       : { ...row, records }
   }
 
   /**
-   * Lets time pass on the stage's clock, or waits.
+   * Lets time pass: advances the stage's clock, or waits if the gateway does not use that clock.
    *
    * @returns false if the wait would exceed `waitWindowsMs`
    */
@@ -149,21 +153,21 @@ class Run {
     return true
   }
 
-  /** Waits for the next window if the current one would end in the middle of a scenario step with a limit. */
-  async #stepAsideOf(step: Step): Promise<void> {
+  /** Waits for the next window if the current window would end during a scenario step with a limit. */
+  async #avoidWindowEndOf(step: Step): Promise<void> {
     const limit = 'calls' in step ? step.calls[0]?.limit : undefined
-    if (limit?.kind === 'window' && this.#stopped() === undefined) await this.#stepAside(limit.per)
+    if (limit?.kind === 'window' && this.#stopped() === undefined) await this.#avoidWindowEnd(limit.per)
   }
 
-  /** Waits for the next window if the current one would end in the middle of the rows of a limit. */
-  async #stepAside(windowMs: number): Promise<void> {
+  /** Waits for the next window if the current window would end during the rows of a limit. */
+  async #avoidWindowEnd(windowMs: number): Promise<void> {
     const { stage, way, now } = this.#options
     if (way.advances) return
     const left = windowMs - (now() % windowMs)
     if (left <= LIMIT_ROWS_MS) await stage.pause(left + MARGIN_MS / 4)
   }
 
-  /** Returns the reason why no further call is made. Undefined if the rehearsal continues. */
+  /** Returns the reason why the rehearsal ends early. Undefined if it continues. */
   #stopped(): string | undefined {
     const { stage, timeoutMs } = this.#options
     if (this.#performer.silent) return SILENT

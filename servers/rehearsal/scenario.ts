@@ -16,8 +16,8 @@ const name = z.string().min(1)
 /** The name of the caller, which is also the name of its grant. */
 const as = name.exactOptional()
 /**
- * The arguments of a call. A text that begins with `$` refers to a prepared or kept value. See
- * stage/fixtures.ts.
+ * The arguments of a call. A string that begins with `$` is a reference to a prepared or kept value. See
+ * `PreparedValues` in stage/fixtures.ts.
  */
 const args = z.unknown()
 
@@ -26,9 +26,9 @@ const expected = z
   .exactOptional()
   .describe('the outcome that the author of the scenario expects')
 
-const DURATION = 'is milliseconds, or a number with ms, s, m, h or d behind it: 60s'
+const DURATION = 'is a number of milliseconds, or a number and one of the units ms, s, m, h, d, e.g. 60s'
 
-/** A duration, which is read into milliseconds. */
+/** A duration. The output is in milliseconds. */
 const duration = z.union(
   [
     z.int().min(0),
@@ -43,7 +43,7 @@ const duration = z.union(
 const PER = 'the length of a window, or the time in which an empty bucket refills, e.g. 60s'
 
 const limitFields = strict({
-  calls: z.int().min(1).describe('the most calls that pass in one window, or that a full bucket holds'),
+  calls: z.int().min(1).describe('maximum number of calls in one window, or in a full bucket'),
   per: z
     .unknown()
     .refine(value => value !== undefined, { error: PER })
@@ -54,7 +54,7 @@ const limitFields = strict({
     .enum(['window', 'bucket'], { error: 'a limit is a window or a bucket' })
     .default('window')
     .describe(
-      'window: so many calls, then none until it ends. bucket: so many at once, then one for each part of the refill',
+      'window: `calls` pass, then none until the window ends. bucket: `calls` pass at once, then one more for each token that is refilled',
     ),
 })
 
@@ -71,8 +71,8 @@ const stepSchema = oneKind('step', {
     times: z.int().min(1).max(1000).exactOptional(),
     expect: expected,
     limit: limit.exactOptional().describe('the calls are allowed up to this limit, and denied beyond it'),
-    keep: name.exactOptional().describe('the name that later steps know its structured result by'),
-    say: z.string().exactOptional().describe('shown in the table'),
+    keep: name.exactOptional().describe('the name by which later steps refer to the structured result'),
+    say: z.string().exactOptional().describe('a text for the row of the report'),
   }),
   advance: strict({ advance: duration }),
   list: strict({
@@ -85,7 +85,7 @@ const stepSchema = oneKind('step', {
     as,
   }),
   approve: strict({
-    approve: z.literal(true).describe('approves the call before, and makes it again'),
+    approve: z.literal(true).describe('approves the previous call, and makes it again'),
   }),
 })
 
@@ -107,16 +107,16 @@ export type Scenario = z.output<typeof scenarioSchema>
 export type ScenarioLimit = z.output<typeof limit>
 
 /**
- * Returns the line of a path in a scenario file, from 1. A missing path has the line of the object or list
- * around it.
+ * Returns the line of a field in a scenario file, counted from 1. For a missing field, returns the line of
+ * the object or list that lacks the field.
  */
 type LineOf = (path: readonly PropertyKey[]) => number
 
-/** A scenario, and its calls that have no expected outcome. */
+/** A scenario, with a list of its calls that have no expected outcome. */
 export interface ScenarioReading {
   readonly scenario: Scenario
   /**
-   * Descriptions of the calls without `expect`, each with its line, e.g.
+   * The places of the calls that have neither `expect` nor `limit`, e.g.
    * `scenario.yaml:7: scenario.steps[2]`.
    */
   readonly withoutExpect: readonly string[]
@@ -155,7 +155,7 @@ export async function readScenarioFile(file: string): Promise<ScenarioReading> {
   return { scenario, withoutExpect }
 }
 
-/** Checks that each tool in the map of names is a tool of a stand-in, or is called by the scenario. */
+/** Checks that each tool under `tools` is a tool of a stand-in, or is called by the scenario. */
 function requireKnown({ tools, steps }: Scenario, nameOf: NameOf): void {
   if (typeof tools !== 'object') return
   const called = steps.flatMap(step => ('call' in step ? [step.call] : []))
@@ -179,11 +179,11 @@ export function requireExpect({ withoutExpect }: ScenarioReading): void {
   throw new Refusal(
     'no_expect',
     withoutExpect.map(place => `${place} has no expect`).join('; '),
-    'without a policy each call needs an outcome: expect: allow, deny or approve, or limit: {calls: 30, per: 60s}',
+    'without a policy, give each call an expect (allow, deny or approve) or a limit, e.g. {calls: 30, per: 60s}',
   )
 }
 
-/** Returns whether a text is a scenario and not a policy. Only a scenario has `steps`. */
+/** Returns whether the text of a file is a scenario and not a policy. Only a scenario has `steps`. */
 export function isScenario(text: string): boolean {
   const document = parseDocument(text, { schema: 'core', logLevel: 'silent' })
   return isMap(document.contents) && document.contents.has('steps')

@@ -2,16 +2,16 @@ import { Refusal } from '../../shared/errors.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
 
 /**
- * The gateway's names for the tools: a pattern, e.g. `inst-{tool-kebab}`, or a map with the name of each
- * tool.
+ * The names that the gateway has for the tools: a pattern, e.g. `inst-{tool-kebab}`, or a map from the tool
+ * to its name at the gateway.
  */
 export type ToolNaming = string | Readonly<Record<string, string>>
 
-/** Translates the tool names of one server in both directions. */
+/** Translates tool names between the rehearsal and the gateway, for one server. */
 export interface ToolNames {
-  /** Returns the gateway's name for a tool. */
+  /** Returns the name that a tool has at the gateway. */
   outward(tool: string): string
-  /** Returns the tool that has this name at the gateway. Returns an unknown name unchanged. */
+  /** Returns the tool with this name at the gateway. Returns an unknown name unchanged. */
   inward(name: string): string
 }
 
@@ -19,7 +19,7 @@ export interface ToolNames {
  * Checks that a pattern contains `{tool}` or `{tool-kebab}`, and no unknown placeholder. A map is always
  * valid.
  *
- * @param source names the pattern in the error, e.g. `--tools`
+ * @param source the option or field that has the pattern, for the error, e.g. `--tools`
  * @throws Refusal `bad_tools`
  */
 export function checkNaming(naming: ToolNaming, source: string): void {
@@ -31,15 +31,15 @@ export function checkNaming(naming: ToolNaming, source: string): void {
   throw new Refusal(
     'bad_tools',
     `${source} is ${JSON.stringify(naming)}, ${unknown === undefined ? 'without {tool}' : `with ${unknown[0]}`}`,
-    'a pattern takes {tool} or {tool-kebab}, and {server}: "inst-{tool-kebab}"',
+    'a pattern contains {tool} or {tool-kebab}, and optionally {server}, e.g. "inst-{tool-kebab}"',
   )
 }
 
-/** Returns the translation of names for the tools of one server. */
+/** Creates the translation of tool names for one server. */
 export function toolNames(naming: ToolNaming, server: ServerName, tools: readonly string[]): ToolNames {
   const outward = (tool: string): string => {
     if (typeof naming !== 'string') return Object.hasOwn(naming, tool) ? (naming[tool] ?? tool) : tool
-    // A name that is only similar to a tool keeps its underscores, so that it stays similar.
+    // A tool that the server does not have keeps its underscores, so that a similar name stays similar.
     const kebab = tools.includes(tool) ? tool.replaceAll('_', '-') : tool
     return naming.replace(/\{(tool-kebab|tool|server)\}/g, (_, part) =>
       part === 'server' ? server : part === 'tool' ? tool : kebab,

@@ -16,19 +16,20 @@ export type { Replicas } from '../control/schemas/state.js'
 
 export type { InstanodeView, SafebotView }
 
-/** The current state of the instance's servers. */
+/** The current state of the servers of an instance. */
 export type State = StateAnswer<InstanodeView, SafebotView>
 
 /**
- * Controls an instance in another process over HTTP, with the handles that `createUnderstudy` returns in this
- * process.
+ * Controls an instance in another process over HTTP. Its methods correspond to the handles that
+ * `createUnderstudy` returns.
  *
- * Every method rejects with a `ControlError` that carries the code and the hint of the control plane.
+ * If a request fails, its method rejects with a `ControlError`, which has the code and the hint from the
+ * control plane.
  */
 export class ControlClient extends GenericClient<State> {
   /**
-   * @param url the URL of the control plane: `http://127.0.0.1:4800`, or the one that `up --json` prints
-   *   under `control`
+   * @param url the URL of the control plane, which `up --json` prints under `control`, e.g.
+   *   `http://127.0.0.1:4800`
    */
   constructor(url: string) {
     super(url, stateAnswer({ instanode: instanodeView, safebot: safebotView }))

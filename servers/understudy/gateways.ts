@@ -11,7 +11,10 @@ import type { GatewayOptions, PolicySource, UpstreamAccounts } from '../gateway/
 import type { PolicyEngine } from '../gateway/policy/index.js'
 import { readHeaderLine } from '../gateway/upstream-options.js'
 
-/** The options of a gateway in front of a server. The instance sets the other options of a gateway. */
+/**
+ * The options of a gateway in front of a server of the instance. The instance sets all other options of the
+ * gateway.
+ */
 export type GatewayInFront = Pick<
   GatewayOptions,
   | 'policy'
@@ -28,8 +31,8 @@ export type GatewayInFront = Pick<
 >
 
 /**
- * The gateways to start, by server. A value that is only a policy means a gateway on a free port with that
- * policy.
+ * The gateways to start, by server. If the value is only a policy, the gateway enforces that policy on a free
+ * port.
  */
 export type GatewaysOptions = Partial<Record<ServerName, PolicySource | GatewayInFront>>
 
@@ -43,7 +46,10 @@ interface UpstreamServer {
 
 export type Upstreams = Partial<Record<ServerName, UpstreamServer>>
 
-/** The gateways in front of an instance's servers, on its clock and with its state. */
+/**
+ * The gateways in front of an instance's servers. They use the clock of the instance, and their state is part
+ * of its snapshots.
+ */
 export class Gateways {
   readonly #gateways = new Map<ServerName, Gateway>()
   readonly #record: GatewayRecord
@@ -55,10 +61,10 @@ export class Gateways {
   /**
    * Starts the gateways that the options name.
    *
-   * @param upstreams the instance's servers
+   * @param upstreams the servers of the instance that a gateway can protect
    * @param listenOn returns the listen options for a port
-   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. In both cases, no gateway
-   *   keeps running.
+   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. `open` closes all gateways
+   *   before it rejects.
    */
   static async open(
     instance: Instance,
@@ -74,7 +80,7 @@ export class Gateways {
         await gateways.#start(instance, server, {
           ...asked,
           ...listenOn(asked.port),
-          ...defined({ accounts: bringsCredential(asked) ? undefined : upstream.accounts }),
+          ...defined({ accounts: addsCredential(asked) ? undefined : upstream.accounts }),
           upstream: upstream.url,
         })
       }
@@ -86,10 +92,10 @@ export class Gateways {
   }
 
   async #start(instance: Instance, server: ServerName, asked: GatewayOptions) {
-    // Only an instance with gateways loads their code.
+    // The code of gateways is loaded here, because most instances have no gateway.
     const { createGateway } = await import('../gateway/index.js')
     const { clock, ids, journal, log } = instance
-    // The headers are masked before the gateway makes its first call, so that the journal never shows them.
+    // The journal has to mask the headers before the gateway makes its first call.
     for (const line of asked.upstreamHeaders ?? []) journal.maskHeader(readHeaderLine(line)[0])
     const gateway = await createGateway({
       ...asked,
@@ -103,12 +109,12 @@ export class Gateways {
     gateway.approvals.subscribe(approval => this.#record.turned(server, approval))
   }
 
-  /** The gateway in front of Instanode. @throws Refusal `no_gateway` if there is none */
+  /** The gateway in front of Instanode. @throws Refusal `no_gateway` if there is no such gateway */
   get instanode(): Gateway {
     return this.#inFrontOf('instanode')
   }
 
-  /** The gateway in front of Safebot. @throws Refusal `no_gateway` if there is none */
+  /** The gateway in front of Safebot. @throws Refusal `no_gateway` if there is no such gateway */
   get safebot(): Gateway {
     return this.#inFrontOf('safebot')
   }
@@ -128,13 +134,13 @@ export class Gateways {
   }
 
   /**
-   * The counters and approvals of the gateways. The record of decisions is not part of it, and only a reset
-   * clears it.
+   * The counters and approvals of the gateways, for snapshots. The record of decisions is not part of this
+   * state. Only a reset clears that record.
    */
   get state(): StatefulPart {
     const gateways = [...this.#gateways.values()]
     return {
-      // A decision runs in one step, so that `work` cannot interrupt it.
+      // No lock is needed. A decision is synchronous, so `work` cannot interrupt it.
       alone: work => work(),
       async keep() {
         const kept = gateways.map(gateway => ({ gateway, snapshot: gateway.snapshot() }))
@@ -153,7 +159,7 @@ export class Gateways {
     }
   }
 
-  /** Ends the streams of decisions. */
+  /** Ends the streams in which clients of the control plane read decisions. */
   stop(): void {
     this.#record.stop()
   }
@@ -183,9 +189,10 @@ function wanted(options: GatewaysOptions, upstreams: Upstreams): [ServerName, Ga
 }
 
 /**
- * Returns whether the gateway adds an `Authorization` header. Then the callers' own accounts are not used.
+ * Returns whether the gateway adds its own `Authorization` header. If it does, it does not use the accounts
+ * of the callers.
  */
-function bringsCredential({ upstreamHeaders = [] }: GatewayInFront): boolean {
+function addsCredential({ upstreamHeaders = [] }: GatewayInFront): boolean {
   return upstreamHeaders.some(line => /^\s*authorization\s*:/i.test(line))
 }
 
@@ -196,8 +203,8 @@ function isEngine(asked: PolicyEngine | GatewayInFront): asked is PolicyEngine {
 function noServer(name: string, upstreams: Upstreams): Refusal {
   return new Refusal(
     'no_such_server',
-    `a gateway is to be in front of ${JSON.stringify(name)}, which this instance does not have`,
-    `it has ${Object.keys(upstreams).join(', ')}`,
+    `a gateway is configured for ${JSON.stringify(name)}, and this instance has no such server`,
+    `its servers are ${Object.keys(upstreams).join(', ')}`,
   )
 }
 

@@ -14,9 +14,9 @@ import { createInstance, type InstanceOptions } from './instance.js'
 import { readWorld } from './read-world.js'
 import { InstanceState, type Snapshot } from './state.js'
 
-/** Options of an instance with any servers. */
+/** The options that every instance has, with one server or both. */
 export interface CommonOptions extends InstanceOptions {
-  /** Address of every listener. Default `127.0.0.1`. */
+  /** The address at which all servers, gateways and the control plane listen. Default `127.0.0.1`. */
   host?: string
   /** Port of the control plane. Default 0: a free port. */
   controlPort?: number
@@ -25,50 +25,54 @@ export interface CommonOptions extends InstanceOptions {
    * `default`.
    */
   world?: string | World
-  /** The gateways to start, by the server that each one protects. Default: no gateways. */
+  /** The gateways to start, by the server that a gateway protects. Default: no gateways. */
   gateways?: GatewaysOptions
-  /** Additional values to accept in the Host header. Loopback names and `host` are always accepted. */
+  /** Host names to accept in the Host header, in addition to loopback names and `host`. Default: none. */
   allowedHosts?: readonly string[]
   /**
-   * Called for `POST /rehearsal/start`. Returns whether a rehearsal was waiting. Default: no rehearsal waits.
+   * Called for `POST /rehearsal/start`. Returns whether a rehearsal was waiting to start. Default: no
+   * rehearsal is waiting.
    */
   onRehearsalStart?: () => boolean
 }
 
-/** The parts of a running instance that a test uses, apart from the servers. */
+/** The parts of a running instance that tests use, except the servers. */
 export interface Handles {
   readonly instance: Instance
   readonly clock: Instance['clock']
   readonly journal: Instance['journal']
-  /** The faults: failures on purpose, and the calls that they apply to. */
+  /** The faults that are set, and the calls to which they apply. */
   readonly faults: Instance['faults']
-  /** The overlays of the tool lists. */
+  /** The overlays that are set, and the lists of tools with these overlays. */
   readonly catalogue: Instance['catalogue']
-  /** The requested gateways: their URLs, decisions and pending approvals. */
+  /** The gateways that the options name: their URLs, decisions and pending approvals. */
   readonly gateways: Gateways
-  /** The control plane, which offers these handles over HTTP. */
+  /** The control plane, which offers the same functions over HTTP. */
   readonly control: { readonly url: string }
-  /** Resets the instance to a world. Default: the world of the start. See {@link InstanceState.reset}. */
+  /**
+   * Resets the instance to a world. Default: the world with which it started. See
+   * {@link InstanceState.reset}.
+   */
   reset(to?: { world?: string | World }): Promise<void>
   /** Copies the whole state, so that it can be restored. See {@link InstanceState.snapshot}. */
   snapshot(): Promise<Snapshot>
   /** Restores the state of a snapshot. The journal is not changed. See {@link InstanceState.restore}. */
   restore(snapshot: Snapshot): Promise<void>
-  /** Deletes a snapshot, with the copies of databases that belong to it. It can no longer be restored. */
+  /** Deletes a snapshot and its copies of databases. A deleted snapshot cannot be restored. */
   discard(snapshot: Snapshot): Promise<void>
   /** Answers waiting requests, ends all connections, and stops all parts of the instance. */
   close(): Promise<void>
 }
 
 /**
- * The tools of both servers. The journal of an instance with one server knows both, because a shared store
- * has both.
+ * The tools of both servers. An instance with only one server also knows the tools of the other, because the
+ * journal in a shared store has entries of both servers.
  */
 const ALL_TOOLS = new Map(
   SERVER_NAMES.map(name => [name, Object.keys(KNOWN_TOOLS).filter(tool => knownTool(tool)?.server === name)]),
 )
 
-/** A server that has been started. */
+/** A server that has been started. `running` is for tests, and `controlled` is for the control plane. */
 export interface Started<Running, Control> {
   running: Running
   controlled: Control
@@ -77,16 +81,18 @@ export interface Started<Running, Control> {
 }
 
 /**
- * Waits until a part has started. Its state becomes part of snapshots, and it is closed with the instance.
+ * Waits until a part has started. Then adds the state of the part to resets and snapshots. `close` of the
+ * instance also closes the part.
  */
 export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> }>(
   starting: Promise<Part>,
 ) => Promise<Part>
 
 /**
- * Starts an instance with the servers that `start` starts, and its control plane.
+ * Starts an instance: the servers, with `start`, then the gateways and the control plane.
  *
- * @throws Refusal for options that cannot be used. Everything that was started is closed first.
+ * @throws Refusal for options that cannot be used. Before it rejects, `withHandles` closes all parts that
+ *   were started.
  */
 export async function withHandles<Running>(
   options: CommonOptions,
@@ -121,7 +127,7 @@ export async function withHandles<Running>(
       Gateways.open(instance, options.gateways ?? {}, upstreams, port => listenOptions(options, port)),
     )
     const state = new InstanceState(instance, parts, world)
-    // The state is closed first, so that a running reset ends before the servers are closed.
+    // `InstanceState` is closed before the servers, so that a reset under way ends first.
     started.push(state)
     const handles = {
       reset: (to?: { world?: string | World }) => state.reset(to),
@@ -141,8 +147,8 @@ export async function withHandles<Running>(
       },
       listenOptions(options, options.controlPort),
     )
-    // The first part in the list is closed last. Closing it rejects requests that still wait for journal
-    // entries.
+    // The control plane is the first part in the list, so it is closed last. Stopping the journal and the
+    // gateways ends requests that still wait for entries.
     started.unshift({
       close() {
         instance.journal.stop()
@@ -166,7 +172,10 @@ export function listenOptions(
   return defined({ host, port, allowedHosts })
 }
 
-/** Reads a world that a client of the control plane names or sends. Such a client must not read files. */
+/**
+ * Returns the world that a client of the control plane names or sends. The name must not be a path, because
+ * such a client must not read files.
+ */
 async function sent(world: string | Record<string, unknown>): Promise<World> {
   if (typeof world !== 'string') return checkWorld(world, 'world')
   const { readNamedWorld } = await import('./world-file.js')

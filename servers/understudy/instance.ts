@@ -23,29 +23,29 @@ export interface InstanceOptions {
    * The clock: `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default: the clock of the store, or `real`.
    */
   clock?: string
-  /** The seed of all ids, tokens and keys. Default: they are random. */
+  /** The seed of all ids, tokens and keys. Default: a random seed. */
   seed?: string
   /** A file to which the journal is appended as JSON lines. Default: no file. */
   journalFile?: string
   /**
-   * Whether each call is written to `journalFile`, and flushed to the disk, before it is answered. A flush
-   * blocks the process for milliseconds on many disks. Default false: if the process is killed, its last
-   * calls may be missing in the file.
+   * Whether each call is written to `journalFile` and flushed to the disk before the call is answered. On
+   * many disks, a flush blocks the process for milliseconds. Default false. The last calls can then be
+   * missing in the file if the process is killed.
    */
   journalSync?: boolean
   /**
-   * Whether the journal records requests. Without it, its checks throw errors. Tests of performance use
-   * false. Default true.
+   * Whether the journal records requests. If false, all checks of the journal throw errors. Tests of
+   * performance use false. Default true.
    */
   journal?: boolean
   /**
-   * Whether HTTP answers name this instance and their journal entry. Default false, because real answers do
-   * not.
+   * Whether HTTP answers have headers with the name of this instance and the number of the journal entry.
+   * Default false, because the real services have no such headers.
    */
   stamp?: boolean
   /**
-   * Called after a `crash` fault has cut all connections. Default: nothing happens, because the process
-   * belongs to the caller.
+   * Called after a `crash` fault has cut all connections. The function can end the process. Default: the
+   * process continues.
    */
   onCrash?: () => void
   /**
@@ -63,10 +63,10 @@ export type ToolNames = ReadonlyMap<string, readonly string[]>
 /**
  * Creates an instance without servers.
  *
- * @param elsewhere additional tools that queries of the journal may name, because another replica may have
- *   them
- * @throws Refusal for a clock, a journal file or a store that cannot be used, or a clock other than the
- *   store's
+ * @param elsewhere tools that queries of the journal may name although this replica does not have them,
+ *   because another replica can have them
+ * @throws Refusal for a clock, a journal file or a store that cannot be used, or for a clock that differs
+ *   from the clock of the store
  */
 export async function createInstance(
   options: InstanceOptions = {},
@@ -81,7 +81,7 @@ export async function createInstance(
   }
 }
 
-/** Functions that close the opened parts, in the order of opening. */
+/** The functions that close the parts of an instance, in the order in which the parts were opened. */
 type Closing = (() => unknown)[]
 
 async function closeAll(closing: Closing): Promise<void> {
@@ -158,7 +158,7 @@ async function assembled(
     stamp: options.stamp ?? false,
     log,
     crashed() {
-      // The journal is written before `onCrash`, because `onCrash` may end the process.
+      // All journal entries are written before `onCrash` is called, because `onCrash` can end the process.
       if (file === undefined && sharing === undefined) options.onCrash?.()
       else void Promise.all([file?.flush(), sharing?.flush()]).then(() => options.onCrash?.())
     },
@@ -166,7 +166,11 @@ async function assembled(
   }
 }
 
-/** Opens the journal file, if there is one. @throws Refusal `journal_sync`, `journal_file` */
+/**
+ * Opens the journal file. Undefined if the options name no file.
+ *
+ * @throws Refusal `journal_sync`, `journal_file`
+ */
 async function openFile(
   { journalFile, journalSync: sync = false }: InstanceOptions,
   log: Log,
@@ -179,11 +183,14 @@ async function openFile(
   throw new Refusal(
     'journal_sync',
     'journalSync is true, and there is no journalFile',
-    'name one, or leave it out',
+    'set journalFile, or leave out journalSync',
   )
 }
 
-/** Shares the clock and the journal through a store. Loads the code for that only when it is needed. */
+/**
+ * Shares the clock and the journal through a store. The code for sharing is loaded here, because most
+ * instances have no store.
+ */
 async function share(options: SharingOptions): Promise<Sharing> {
   const { share } = await import('../../shared/records/sharing.js')
   return share(options)
@@ -193,21 +200,21 @@ function modeOf(clock: string | undefined): ClockMode | undefined {
   return clock === undefined ? undefined : readClockSpec(clock).mode
 }
 
-/** Opens a store. Loads the code for stores only when it is needed. */
+/** Opens a store. The code of stores is loaded here, because most instances have no store. */
 async function openStore(url: string, machine: Clock, log: Log): Promise<StoreDatabase> {
   const { StoreDatabase } = await import('../../shared/records/store-database.js')
   return StoreDatabase.open({ url, machine, log })
 }
 
-/** Opens the records of a store. Loads the code for them only when it is needed. */
+/** Opens the records of a store. The code is loaded here, because most instances have no store. */
 async function openRecords(store: StoreDatabase): Promise<Records> {
   const { PostgresRecords } = await import('../../shared/records/postgres-records.js')
   return PostgresRecords.open(store)
 }
 
 /**
- * With a store, returns a seed that is different for each replica and each start, so that ids of one store
- * are never equal.
+ * Returns the seed of the ids. With a store, the seed is different for each replica and each start, so that
+ * no two ids in a store are equal.
  */
 function seedOf(seed: string | undefined, store: StoreDatabase | undefined): string | undefined {
   return seed === undefined || store === undefined ? seed : `${seed} of replica ${store.replica}`

@@ -16,20 +16,24 @@ interface RunningServer {
 }
 
 export interface RunningInstanode extends RunningServer {
-  /** Connects an SDK client in this process, and initializes it. */
+  /** Connects an MCP SDK client in this process, and initializes it. */
   connect: Instanode['connect']
   /** Returns all accounts, with their tokens. */
   accounts: Instanode['accounts']
   /** Returns the deliveries of a receiver, the newest first. */
   deliveries: Instanode['deliveries']
-  /** Calls `listener` for each new delivery. @returns a function that removes the listener */
+  /**
+   * Calls `listener` for each new delivery of every receiver.
+   *
+   * @returns a function that removes the listener
+   */
   onDelivery: Instanode['onDelivery']
 }
 
 export interface RunningSafebot extends RunningServer {
-  /** Connects an SDK client in this process, and initializes it. */
+  /** Connects an MCP SDK client in this process, and initializes it. */
   connect: Safebot['connect']
-  /** Returns the URL of a room of the world. The URL contains the key of the room. */
+  /** Returns the URL of a room in the world, with the key of the room. */
   roomUrl: Safebot['roomUrl']
 }
 

@@ -8,24 +8,24 @@ import type { World } from '../../shared/world/world.js'
 import { readWorld } from './read-world.js'
 
 /**
- * The contents of each snapshot. They are not in the snapshot itself, so that callers can neither read nor
- * change them.
+ * The contents of each snapshot. They are not properties of `Snapshot`, so that users of the library cannot
+ * read or change them.
  */
 const CONTENTS = new WeakMap<Snapshot, Contents>()
 
 /**
- * Resets, copies and restores the state of an instance: its servers, clock, faults and overlays. One
- * operation runs at a time.
+ * Resets, copies and restores the state of an instance: its servers, clock, faults and overlays. Operations
+ * run one after the other.
  */
 export class InstanceState {
   readonly #instance: Instance
   readonly #parts: readonly StatefulPart[]
   readonly #world: World
-  /** Resolves when the current operation ends, also if it fails. */
+  /** Resolves when the current operation ends. Also resolves if the operation fails. */
   #working: Promise<unknown> = Promise.resolve()
   #closed = false
 
-  /** @param world the world of the start */
+  /** @param world the world with which the instance started */
   constructor(instance: Instance, parts: readonly StatefulPart[], world: World) {
     this.#instance = instance
     this.#parts = parts
@@ -34,11 +34,12 @@ export class InstanceState {
 
   /**
    * Resets the instance to a world. Faults and overlays are removed, and the journal is cleared. A manual
-   * clock shows its start time again, and a real clock loses its advances. Waiting requests are refused.
-   * Sessions stay open.
+   * clock goes back to its start time. A real clock loses the time by which it was advanced. Waiting requests
+   * are refused. Sessions stay open.
    *
-   * @param world the world to reset to. Default: the world of the start
-   * @throws Refusal `unknown_world`, `bad_world`, `instance_closed`. The instance has not changed then.
+   * @param world the world to reset to. Default: the world with which the instance started
+   * @throws Refusal `unknown_world`, `bad_world`, `instance_closed`. If one is thrown, the instance has not
+   *   changed.
    */
   async reset({ world }: { world?: string | World } = {}): Promise<void> {
     const wanted = world === undefined ? this.#world : await readWorld(world)
@@ -71,7 +72,8 @@ export class InstanceState {
    * Restores a snapshot. The journal keeps its entries, because they record real requests. Waiting requests
    * are refused. Sessions stay open.
    *
-   * @throws Refusal `no_snapshot`, `foreign_snapshot`, `instance_closed`. The instance has not changed then.
+   * @throws Refusal `no_snapshot`, `foreign_snapshot`, `instance_closed`. If one is thrown, the instance has
+   *   not changed.
    */
   async restore(snapshot: Snapshot): Promise<void> {
     const { faults, catalogue, name } = this.#instance
@@ -84,7 +86,8 @@ export class InstanceState {
   }
 
   /**
-   * Deletes a snapshot, with its copies outside of this process's memory, such as databases.
+   * Deletes a snapshot, and the copies that are not in the memory of this process, such as copies of
+   * databases.
    *
    * @throws Refusal `no_snapshot`, `foreign_snapshot`
    */
@@ -97,8 +100,8 @@ export class InstanceState {
   }
 
   /**
-   * Refuses further operations, and resolves when the current one has ended. Call this before the servers are
-   * closed.
+   * Refuses further operations. Resolves when the current operation has ended. Call this before the servers
+   * are closed.
    */
   async close(): Promise<void> {
     this.#closed = true
@@ -117,10 +120,10 @@ export class InstanceState {
 
   #requireOpen(): void {
     if (this.#closed)
-      throw new Refusal('instance_closed', 'the instance has been shut down', 'start another one')
+      throw new Refusal('instance_closed', 'the instance has been shut down', 'start a new instance')
   }
 
-  /** Replaces the states of all servers, or of none. */
+  /** Replaces the states of all servers. If one state cannot be prepared, replaces none. */
   #replace(kept: readonly Kept[], setTime: () => Promise<void>): Promise<void> {
     return this.#alone(async () => {
       for (const one of kept) await one.prepare()
@@ -144,12 +147,13 @@ interface Contents {
 }
 
 /**
- * The whole state of an instance at one moment. Only this instance can restore it, and only while it runs.
+ * The whole state of an instance at one moment. Only the same instance can restore the snapshot, and only
+ * while the instance runs.
  */
 export class Snapshot {
   /**
    * @param instance the name of the instance
-   * @param at when it was made, by the instance's clock: milliseconds since the epoch
+   * @param at when the snapshot was made, in milliseconds since the epoch, by the clock of the instance
    */
   constructor(
     readonly instance: string,
@@ -161,33 +165,37 @@ export class Snapshot {
   }
 }
 
-/** Removes the contents of a snapshot. */
+/** Removes the contents of a snapshot, so that it cannot be restored. */
 function empty(snapshot: Snapshot): void {
   CONTENTS.delete(snapshot)
 }
 
 /**
- * Returns the contents of an instance's snapshot.
+ * Returns the contents of a snapshot of `instance`.
  *
  * @throws Refusal `no_snapshot`, `foreign_snapshot`
  */
 function contentsOf(snapshot: unknown, instance: string): Contents {
   const contents = snapshot instanceof Snapshot ? CONTENTS.get(snapshot) : undefined
   if (!(snapshot instanceof Snapshot)) {
-    throw new Refusal('no_snapshot', `${shownKind(snapshot)} is no snapshot`, 'give what snapshot() returned')
+    throw new Refusal(
+      'no_snapshot',
+      `${shownKind(snapshot)} is no snapshot`,
+      'pass the value that snapshot() returned',
+    )
   }
   if (contents === undefined) {
-    throw new Refusal('no_snapshot', 'the snapshot has been discarded', 'make another one')
+    throw new Refusal('no_snapshot', 'the snapshot has been discarded', 'make a new snapshot')
   }
   if (snapshot.instance === instance) return contents
   throw new Refusal(
     'foreign_snapshot',
-    `the snapshot is of the instance ${snapshot.instance}, and this is ${instance}`,
-    'a snapshot is good for the instance it was made of, and goes with it',
+    `the snapshot was made by the instance ${snapshot.instance}, and this is the instance ${instance}`,
+    'only the instance that made a snapshot can restore it, and only while the instance runs',
   )
 }
 
-/** Returns the contents of a snapshot as plain data, so that tests can compare it. */
+/** Returns the contents of a snapshot as plain data. Tests compare snapshots with it. */
 export function dataOf(snapshot: Snapshot): unknown {
   const { kept, ...shared } = contentsOf(snapshot, snapshot.instance)
   return { ...shared, servers: kept.map(({ data }) => data) }

@@ -25,7 +25,7 @@ export interface UnderstudyOptions extends CommonOptions, SafebotStartOptions, I
 export interface Understudy extends Handles {
   readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
-  /** The requested attacks, with the rooms and receivers that they have created. */
+  /** The attacks that the options name, with the rooms and receivers that the attacks have created. */
   readonly attacks: readonly RunningAttack[]
 }
 
@@ -76,11 +76,10 @@ const BOTH: OptionNames<UnderstudyOptions> = {
 }
 
 /**
- * Starts the stand-ins. Resolves when they listen.
+ * Starts both stand-ins. Resolves when the stand-ins listen.
  *
  * @throws Refusal for invalid options: a busy port, a bad clock, a bad world, an unknown attack, a journal
- *   that
- *   cannot be written, an unknown option
+ *   that cannot be written, an unknown option
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
   refuseUnknownOptions(options, BOTH, 'createUnderstudy')
@@ -108,7 +107,7 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
 }
 
 /**
- * Starts Instanode alone, with a clock, a journal and a control plane of its own. See
+ * Starts an instance that has only Instanode, with its clock, journal and control plane. See
  * {@link createUnderstudy}.
  */
 export async function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
@@ -124,7 +123,8 @@ export async function createInstanode(options: InstanodeAloneOptions = {}): Prom
 }
 
 /**
- * Starts Safebot alone, with a clock, a journal and a control plane of its own. See {@link createUnderstudy}.
+ * Starts an instance that has only Safebot, with its clock, journal and control plane. See
+ * {@link createUnderstudy}.
  */
 export async function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
   refuseUnknownOptions(options, SAFEBOT, 'createSafebot')
@@ -136,7 +136,7 @@ export async function createSafebot(options: SafebotAloneOptions = {}): Promise<
   })
 }
 
-/** Prepares attacks. Loads the code for that only when an attack is requested. */
+/** Prepares attacks. Loads the code of attacks only when an attack is requested. */
 async function prepareAttacks(names: readonly string[], { log }: UnderstudyOptions): Promise<HostileOptions> {
   const { prepare } = await import('./attacks/index.js')
   return prepare(names, log)

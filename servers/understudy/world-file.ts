@@ -9,7 +9,7 @@ import { checkWorld } from '../../shared/world/world.js'
 
 const FIXTURES = fixture('worlds')
 
-/** Matches the name of a world. Other texts are paths. */
+/** Matches the name of a world. Any other text is a path. */
 const NAME = /^[A-Za-z0-9_-]+$/
 
 /** Returns the names of the worlds in fixtures/worlds. */
@@ -32,19 +32,19 @@ export async function readWorldFile(given: string): Promise<World> {
 }
 
 /**
- * Reads a world of fixtures/worlds.
+ * Reads a world in fixtures/worlds.
  *
- * @param name the name of a world. Other texts, such as paths, are refused, and no file is read
- * @param instead the alternatives to a name, for the hint
+ * @param name the name of a world. Any other text, such as a path, is refused before a file is read
+ * @param orElseHint the last part of the hint, which says what to give if no name is right
  * @throws Refusal `unknown_world` with the known names
  */
-export async function readNamedWorld(name: string, instead: string): Promise<World> {
+export async function readNamedWorld(name: string, orElseHint: string): Promise<World> {
   const names = await worldNames()
   if (!names.includes(name)) {
     throw new Refusal(
       'unknown_world',
       `there is no world ${shown(name)}`,
-      `there are ${names.join(', ')}; ${instead}`,
+      `there are ${names.join(', ')}; ${orElseHint}`,
     )
   }
   const file = join(FIXTURES, `${name}.json`)
@@ -78,15 +78,15 @@ function unreadable(file: string, why: string): Refusal {
 }
 
 /**
- * Reads one YAML 1.2 document of plain values, without custom tags and with at most 100 aliases.
+ * Parses one YAML 1.2 document of plain values. Custom tags and more than 100 aliases are refused.
  *
- * @throws Error with the line of the first problem
+ * @throws Error with the message of the first problem, which gives its line number
  */
 async function parseYaml(text: string): Promise<unknown> {
   const { parseDocument } = await import('yaml')
   const document = parseDocument(text, { schema: 'core', customTags: [], strict: true, uniqueKeys: true })
   const [problem] = [...document.errors, ...document.warnings]
-  // Only the first line is quoted. The other lines of the message show a part of the file.
+  // Only the first line of the error message is kept, because the others show a part of the file.
   if (problem !== undefined) throw new Error(problem.message.split('\n', 1)[0]?.replace(/:$/, ''))
   return document.toJS({ maxAliasCount: 100 })
 }

@@ -3,7 +3,7 @@ import { argumentAt, type Condition, type Policy, type Rule } from '../../gatewa
 import { testOf } from '../../gateway/policy/operators.js'
 import { around } from './condition-values.js'
 
-/** All arguments of each known tool. A value that begins with `$` refers to a prepared value. */
+/** All arguments of each known tool. A string that begins with `$` is a reference to a prepared value. */
 const FULL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   create_postgres: { name: 'rehearsal' },
   create_webhook: { name: 'rehearsal' },
@@ -27,7 +27,10 @@ const FULL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ack_task: { url: '$room', claim_id: '$claim_id', seq: '$seq' },
 }
 
-/** By tool, the names of its usual arguments. A tool that is missing here usually has all its arguments. */
+/**
+ * The names of the usual arguments, by tool. A tool that is missing here is usually called with all its
+ * arguments.
+ */
 const USUAL: Readonly<Record<string, readonly string[]>> = {
   create_room: [],
   send_message: ['url', 'text'],
@@ -35,7 +38,7 @@ const USUAL: Readonly<Record<string, readonly string[]>> = {
   get_transcript: ['url'],
 }
 
-/** Returns the usual arguments of a tool. An unknown tool has none. */
+/** Returns the usual arguments of a tool. Empty for an unknown tool. */
 function usualArguments(tool: string): Record<string, unknown> {
   const full = fullArguments(tool)
   const usual = Object.hasOwn(USUAL, tool) ? USUAL[tool] : undefined
@@ -43,12 +46,15 @@ function usualArguments(tool: string): Record<string, unknown> {
   return Object.fromEntries(Object.entries(full).filter(([name]) => usual.includes(name)))
 }
 
-/** Returns all arguments of a tool, each with a sensible value. An unknown tool has none. */
+/** Returns all arguments of a tool, each with a valid value. Empty for an unknown tool. */
 export function fullArguments(tool: string): Record<string, unknown> {
   return { ...(Object.hasOwn(FULL, tool) ? FULL[tool] : {}) }
 }
 
-/** Returns arguments with another value at the path `keys`. The value undefined removes the argument. */
+/**
+ * Returns a copy of arguments with another value at the path `keys`. If the value is undefined, the argument
+ * is removed.
+ */
 export function withValue(
   args: Readonly<Record<string, unknown>>,
   [key = '', ...rest]: readonly string[],
@@ -60,13 +66,14 @@ export function withValue(
 }
 
 /**
- * Escapes a text that begins with `$`, so that it is not read as a reference. Other values stay as they are.
+ * Escapes a string that begins with `$`, so that it is not read as a reference. Returns other values
+ * unchanged.
  */
 export function literally(value: unknown): unknown {
   return typeof value === 'string' && value.startsWith('$') ? `$${value}` : value
 }
 
-/** Returns arguments with an example value in place of each reference. */
+/** Replaces each reference in arguments by an example value. */
 export type Sample = (args: unknown) => Record<string, unknown>
 
 /** Returns the rules that apply to calls of a tool. */
@@ -75,7 +82,7 @@ export function rulesOf(policy: Policy, tool: string): readonly Rule[] {
 }
 
 /**
- * Returns arguments that the rules of a tool allow, if such values can be found.
+ * Returns arguments that the rules of a tool allow, as far as such values can be found.
  *
  * The usual arguments change only where a rule requires it.
  */
@@ -89,7 +96,7 @@ export function passingArguments(policy: Policy, tool: string, sample: Sample): 
       demand.kind === 'forbid' &&
       demand.conditions.every(condition => holds(args, condition, sample))
     ) {
-      // The rule forbids a call if all its conditions hold, so one failing condition is enough.
+      // The rule forbids a call only if all its conditions hold, so it is enough that one condition fails.
       const [condition] = demand.conditions
       if (condition !== undefined) args = adjusted({ args, condition, wanted: false, sample, tool })
     }
@@ -100,13 +107,13 @@ export function passingArguments(policy: Policy, tool: string, sample: Sample): 
 interface Adjusting {
   args: Record<string, unknown>
   condition: Condition
-  /** Whether the condition has to hold. If not, it has to fail. */
+  /** True if the condition has to hold, false if it has to fail. */
   wanted: boolean
   sample: Sample
   tool: string
 }
 
-/** Returns arguments with a value for which the condition holds or fails, as `wanted` says. */
+/** Returns arguments for which the condition holds if `wanted` is true, and fails if `wanted` is false. */
 function adjusted({ args, condition, wanted, sample, tool }: Adjusting): Record<string, unknown> {
   const { subject } = condition
   if (subject.from !== 'args' || holds(args, condition, sample) === wanted) return args
@@ -119,7 +126,7 @@ function adjusted({ args, condition, wanted, sample, tool }: Adjusting): Record<
   return withValue(args, subject.keys, literally(wanted ? holding : failing))
 }
 
-/** Returns whether a condition holds for arguments. A condition on a counter is tested with the count 0. */
+/** Returns whether a condition holds for arguments. If the condition is about a counter, the count is 0. */
 function holds(args: unknown, { subject, op, value }: Condition, sample: Sample): boolean {
   const actual = subject.from === 'args' ? argumentAt(sample(args), subject.keys) : 0
   return testOf(op, value)(actual)
@@ -130,14 +137,14 @@ export function isHidden({ hide }: Policy, tool: string): boolean {
   return hide.includes('*') || hide.includes(tool)
 }
 
-/** Returns whether a policy can allow a call of a tool without an approval. */
+/** Returns whether a call of a tool can be allowed without an approval. */
 export function isOpen(policy: Policy, tool: string): boolean {
   if (isHidden(policy, tool)) return false
   if (!policy.tools.has(tool) && policy.default === 'deny') return false
-  return !rulesOf(policy, tool).some(shuts)
+  return !rulesOf(policy, tool).some(deniesOrAsks)
 }
 
-function shuts({ demand }: Rule): boolean {
+function deniesOrAsks({ demand }: Rule): boolean {
   return (
     demand.kind === 'deny' ||
     demand.kind === 'approve' ||

@@ -9,22 +9,24 @@ import { one, type PlannedCall, type Step } from './step.js'
 /**
  * Returns the steps that test each condition on a tool's arguments.
  *
- * The condition is tested with a value for which it holds, with one for which it fails, without the argument,
- * and with values near the boundary. If an argument is the amount that a limit counts, the steps also test
- * that amount.
+ * Each condition is tested with a value for which it holds, with a value for which it fails, without the
+ * argument, and with values near the boundary. Further steps test an argument that is the amount of a limit.
  */
 export function conditionSteps(policy: Policy, tool: string, sample: Sample): Step[] {
   const passing = passingArguments(policy, tool, sample)
   return rulesOf(policy, tool).flatMap(({ demand }) => {
     if (demand.kind === 'limit') return amountSteps(tool, demand.limit, passing)
     if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
-    // A call is forbidden if all conditions hold. To test one condition, all others have to hold.
+    // A call is forbidden only if all conditions hold. While one condition is tested, all other conditions
+    // have to hold.
     const base = demand.kind === 'forbid' ? allHolding(demand, passing, sample, tool) : passing
     return demand.conditions.flatMap(condition => stepsOf(tool, condition, base, sample))
   })
 }
 
-/** Describes the conditions for which no holding value or no failing value was found. */
+/**
+ * Describes each condition for which no value was found that makes it hold, or no value that makes it fail.
+ */
 export function withoutValues(policy: Policy, tool: string, sample: Sample): string[] {
   const passing = passingArguments(policy, tool, sample)
   return rulesOf(policy, tool).flatMap(({ demand }) => {
@@ -76,8 +78,8 @@ function stepsOf(tool: string, condition: Condition, base: Record<string, unknow
 }
 
 /**
- * Plans calls with amounts near the maximum of a limit, and of other types. Empty if the amount is not an
- * argument.
+ * Plans calls with amounts near the maximum of a limit, and with values of other types. Empty if the amount
+ * is not an argument.
  */
 function amountSteps(tool: string, { amount, max }: Limit, passing: Record<string, unknown>): Step[] {
   if (typeof amount === 'number') return []
@@ -86,7 +88,10 @@ function amountSteps(tool: string, { amount, max }: Limit, passing: Record<strin
   return nearStep(tool, calls, `amounts in ${amount.keys.join('.')}`)
 }
 
-/** Plans calls that the upstream fails, so that an allowed call changes nothing and gets its quota back. */
+/**
+ * Plans one step with calls that the upstream fails, so that an allowed call changes nothing and its quota is
+ * given back.
+ */
 function nearStep(tool: string, calls: readonly PlannedCall[], say: string): Step[] {
   if (calls.length === 0) return []
   return [
@@ -99,8 +104,8 @@ function nearStep(tool: string, calls: readonly PlannedCall[], say: string): Ste
 }
 
 /**
- * Returns calls with an argument under another name: in capitals, or with a nested path written as one key
- * with dots.
+ * Returns calls with an argument under a wrong name. The names are the argument's name in capitals, and for a
+ * nested argument its path as one key with dots.
  */
 function misnamed(
   call: (value: unknown) => PlannedCall,
@@ -124,15 +129,15 @@ function valuesFor(condition: Condition, args: Record<string, unknown>, sample: 
     argumentAt(sample(args), subject.keys) ?? argumentAt(sample(fullArguments(tool)), subject.keys)
   const { holding, failing } = around(condition, known)
   if (op !== 'exists') return { holding, failing }
-  // The value does not matter, only its presence.
+  // For `exists`, only the presence of the argument matters, and not its value.
   return value === true
     ? { holding: known ?? 'rehearsal', failing: undefined }
     : { holding: undefined, failing: known ?? 'rehearsal' }
 }
 
 /**
- * Returns `given` if it is a reference to the value, so that each call gets a newly prepared one. Otherwise
- * the value.
+ * Returns `given` if it is a reference to `value`, so that each call gets a newly prepared value. Otherwise
+ * returns `value`.
  */
 function referenceOr(value: unknown, given: unknown, sample: Sample): unknown {
   const stands = typeof given === 'string' ? argumentAt(sample({ given }), ['given']) : given

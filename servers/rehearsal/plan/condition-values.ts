@@ -2,8 +2,8 @@ import type { Condition } from '../../gateway/policy/model.js'
 import { testOf } from '../../gateway/policy/operators.js'
 
 /**
- * Texts that a pattern may allow or forbid: names, invented secrets, a room of another server. All are
- * harmless.
+ * Texts that a pattern could match: names, invented secrets, the URL of a room on another server. All texts
+ * are harmless.
  */
 const TEXTS = [
   'rehearsal',
@@ -24,16 +24,20 @@ const TEXTS = [
   'x'.repeat(200),
 ]
 
-/** A value for which a condition holds, and a value for which it fails. Undefined if none was found. */
+/**
+ * A value for which a condition holds, and a value for which it fails. Each is undefined if no such value was
+ * found.
+ */
 export interface Around {
   readonly holding: unknown
   readonly failing: unknown
 }
 
 /**
- * Returns a value on each side of a condition, as near to its boundary as possible.
+ * Returns a value for which a condition holds and a value for which it fails. Both are as near to the
+ * boundary as possible.
  *
- * @param sample the usual value of the argument, if it has one
+ * @param sample the usual value of the argument, or undefined if the argument has no usual value
  */
 export function around({ op, value }: Condition, sample: unknown): Around {
   const test = testOf(op, value)
@@ -57,8 +61,8 @@ function nearValues(op: Condition['op'], value: Condition['value'], sample: unkn
 }
 
 /**
- * Returns a literal text for each alternative of a pattern. A group becomes its first alternative. Special
- * characters are removed or become a character that they match.
+ * Returns a text for each top-level alternative of a pattern. A group is replaced by its first alternative.
+ * Special characters are removed, or replaced by a character that they match.
  */
 function literals(pattern: string): string[] {
   let plain = pattern

@@ -16,7 +16,7 @@ const TOOLS_AT_ONCE = 4
 /** Maximum number of sessions in which calls are sent at the same time. */
 const SESSIONS_AT_ONCE = 3
 
-/** The lowest limit, in calls, that leaves enough quota for the rows of this file. */
+/** A limit of this number of calls or more leaves enough quota for the steps that this file plans. */
 const PLENTY = 10
 
 /** The value that {@link tightest} returns for a tool without a limit. */
@@ -32,12 +32,15 @@ export interface ExchangePlanning {
   sessions: boolean
   /** Whether the rehearsal can move the gateway's clock. */
   advances: boolean
-  /** Whether a bridge from pipes to HTTP may turn the upstream's HTTP errors into JSON-RPC errors. */
+  /**
+   * Whether the gateway can be behind a bridge that turns the upstream's HTTP errors into JSON-RPC errors.
+   * See `Way.bridged`.
+   */
   bridged: boolean
 }
 
 /**
- * Plans tests of what a gateway relays: the answers to concurrent calls, failures of the upstream, and
+ * Plans tests of a gateway's relaying: of answers to concurrent calls, of failures of the upstream, and of
  * notifications.
  */
 export function exchangeGroups({
@@ -68,13 +71,15 @@ export function exchangeGroups({
       ...defined({ failure }),
     }))
   }
-  // A denied call joins the concurrent ones, because a gateway may allow every call while it is busy.
+  // A call that has to be denied is sent with the concurrent calls, because a busy gateway may fail to deny
+  // it.
   const shut = tools.find(tool => !isOpen(policy, tool))
   const allowed = together(ample)
   const answered = allowed.length > 0 && shut !== undefined ? [...allowed, callOf(shut)] : allowed
-  // JSON-RPC errors cost no quota. Each has a text of its own, which shows if answers are mixed up.
+  // Calls that end with a JSON-RPC error cost no quota. Each error has a different text, which shows whether
+  // the gateway mixes up answers.
   const failing = together(open, 'rpc_error')
-  // All sessions use the same request ids. A gateway may confuse the sessions.
+  // All sessions use the same request ids, because a gateway may then confuse the sessions.
   const apart = sessions ? failing.map(call => ({ ...call, session: 'new' as const })) : []
   const atOnce = (calls: readonly PlannedCall[], say: string): Step[] =>
     calls.length > 1 ? [{ calls, sending: 'at once', say: `${calls.length} calls at once${say}` }] : []
@@ -88,8 +93,9 @@ export function exchangeGroups({
   const relay: Step = {
     relay: server,
     ...defined({
-      // A bridge may answer a cancelled call with an error, which gives quota back.
-      held:
+      // A bridge may answer a cancelled call with an error. The error gives quota back, which the decision
+      // engine does not expect.
+      cancelled:
         loosest === undefined || (bridged && tightest(policy, loosest) < NO_LIMIT)
           ? undefined
           : callOf(loosest),
@@ -106,9 +112,9 @@ export function exchangeGroups({
 }
 
 /**
- * Plans calls that the upstream fails, and calls after that.
+ * Plans calls that the upstream fails, and then calls that the upstream answers again.
  *
- * @param httpErrors whether the upstream also fails calls with HTTP errors
+ * @param httpErrors whether some calls fail with HTTP errors
  */
 function failureGroup(server: ServerName, call: PlannedCall, httpErrors: boolean): Group {
   const fail = (failure: Failure, say: string) => repeated({ ...call, failure }, 2, say)
@@ -124,7 +130,7 @@ function failureGroup(server: ServerName, call: PlannedCall, httpErrors: boolean
   }
 }
 
-/** Returns the lowest maximum of all limits on a tool, or {@link NO_LIMIT}. */
+/** Returns the lowest maximum of the limits that apply to a tool, or {@link NO_LIMIT}. */
 export function tightest(policy: Policy, tool: string): number {
   const limits = rulesOf(policy, tool).flatMap(({ demand }) =>
     demand.kind === 'limit' ? [demand.limit.max] : [],
@@ -132,7 +138,7 @@ export function tightest(policy: Policy, tool: string): number {
   return Math.min(NO_LIMIT, ...limits)
 }
 
-/** Returns the calls that the policy allows if all calls are made in one window. */
+/** Returns the calls that the policy allows if all of these calls are made in one window. */
 function allowedTogether(policy: Policy, calls: readonly PlannedCall[], sample: Sample): PlannedCall[] {
   const clock = new Clock({ mode: 'manual' })
   const engine = createEngine(policy, clock)

@@ -3,8 +3,8 @@ import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import type { Limit, Rule } from '../../gateway/policy/model.js'
 import { one, type PlannedCall, repeated, type Step } from './step.js'
 
-/** Maximum number of calls that use up one limit. More would take too long. */
-const MOST_CALLS = 500
+/** Maximum number of calls to use up one limit. More calls would take too long. */
+const MAX_CALLS = 500
 
 /** A call that uses up a limit when it is repeated. */
 export interface Spending {
@@ -16,9 +16,11 @@ export interface Spending {
 export type Exhausted = { steps: Step[]; spending: Spending } | { why: string }
 
 /**
- * Finds the calls that use up a limit, by trying calls on a decision engine.
+ * Finds the calls that use up a limit. Asks a decision engine for the outcome of each call, and sends no
+ * call.
  *
- * If a limit with a shorter window denies the calls first, the steps wait for the next such window.
+ * If a limit with a shorter window denies a call first, the steps contain a wait for the next of these
+ * shorter windows.
  *
  * @param start when the first call will be made, in milliseconds
  * @param approves whether the rehearsal can approve calls
@@ -35,8 +37,8 @@ export async function exhaust(
   const steps: Step[] = []
   let reached: Spending | undefined
   for (let calls = 0; reached === undefined; ) {
-    if (calls >= MOST_CALLS)
-      return { why: `a limit of ${limit.max} is more than the ${MOST_CALLS} calls tried` }
+    if (calls >= MAX_CALLS)
+      return { why: `its maximum is ${limit.max}, and at most ${MAX_CALLS} calls are tried` }
     const tried = spendings.map(spending => ({
       spending,
       decision: engine.decide({ tool: spending.call.tool, args: spending.sent, grant: 'agent' }),
@@ -68,7 +70,7 @@ export async function exhaust(
     const waitMs = shorterWindow(policy, limit, clock.now())
     if (waitMs === undefined || clock.now() + waitMs >= windowEnd(limit, start)) {
       const rules = [...new Set(tried.map(({ decision }) => ('rule' in decision ? decision.rule : '')))]
-      return { why: `it is never reached: ${rules.join(', ')} stands before it` }
+      return { why: `it is never reached, because calls are denied before by ${rules.join(', ')}` }
     }
     await clock.advance(waitMs)
     steps.push({ advance: waitMs })
@@ -85,8 +87,8 @@ function append(steps: Step[], { call }: Spending): void {
 }
 
 /**
- * Returns the milliseconds until the next start of a window that is shorter than the limit's. Undefined if
- * none is shorter.
+ * Returns the time until a window begins that is shorter than the window of `limit`, in milliseconds.
+ * Undefined if the policy has no shorter window.
  */
 function shorterWindow(policy: Policy, { windowMs }: Limit, now: number): number | undefined {
   const waits = limitsOf(policy)

@@ -4,24 +4,24 @@ import { exhaust, type Spending } from './exhaust-limit.js'
 import { type Failure, one, type Planned, type PlannedCall, repeated, type Step, times } from './step.js'
 
 /**
- * Number of calls that are sent at the same time when a limit has one call left. Only one of these calls may
- * pass.
+ * Number of calls that are sent at the same time when a limit has one call left. The gateway has to allow
+ * exactly one of these calls.
  */
 const RACERS = 4
 
 /**
- * Number of calls that the upstream fails with a JSON-RPC error. A gateway gives back the quota of these
- * calls.
+ * Number of calls that the upstream fails with a JSON-RPC error. The gateway has to give back the quota of
+ * these calls.
  */
 const REFUNDED = 2
 
-/** Failures after which the quota of a call stays spent. In some dialects, a tool error gives quota back. */
+/**
+ * Failures after which the gateway has to keep the quota spent. In a dialect that gives quota back for tool
+ * errors, `tool_error` is left out.
+ */
 const SPENT: readonly Failure[] = ['tool_error', 'http_error']
 
-/**
- * The failures in `SPENT` without `http_error`, because a bridge may turn an HTTP error into a JSON-RPC
- * error.
- */
+/** The failures to use behind a bridge, which may turn an HTTP error into a JSON-RPC error. */
 const SPENT_BEHIND_A_BRIDGE: readonly Failure[] = ['tool_error']
 
 const UNTIL_LAST = (tool: string) => `${tool}, until one call is left`
@@ -36,7 +36,7 @@ export interface LimitPlanning {
   readonly policy: Policy
   /** Calls that use up the limits when they are repeated. */
   readonly spendings: readonly Spending[]
-  /** A call that none of these limits counts. */
+  /** A call of a tool that these limits do not count. */
   readonly beside?: PlannedCall | undefined
   /** Whether a caller can have several sessions. */
   readonly sessions: boolean
@@ -44,22 +44,25 @@ export interface LimitPlanning {
   readonly approves: boolean
   /** Whether the rehearsal can move the gateway's clock. */
   readonly advances: boolean
-  /** Whether a bridge from pipes to HTTP may turn the upstream's HTTP errors into JSON-RPC errors. */
+  /**
+   * Whether the gateway can be behind a bridge that turns the upstream's HTTP errors into JSON-RPC errors.
+   * See `Way.bridged`.
+   */
   readonly bridged: boolean
   /**
-   * Returns the start of the next group, in milliseconds. If steps are given, later groups begin after those
-   * steps.
+   * Returns the instant at which the next group begins, in milliseconds. If steps are given, they are the
+   * steps of that group, and later groups begin after them.
    */
   startOf(previous: readonly Step[] | undefined): number
 }
 
 /**
- * Plans the rows of each limit of some rules.
+ * Plans a group of steps for each limit in `rules`.
  *
  * First, calls use up the limit. The upstream fails some of these calls, and several calls race for the last
  * quota. Further calls test the used-up limit: in a new session, without a session, by another caller,
- * shortly before the window ends, and after its end. A call that needs an approval gets one each time,
- * because only approved calls reach the limit.
+ * shortly before the window ends, and after its end. Each call that needs an approval is approved, because
+ * only approved calls count.
  */
 export async function limitGroups(rules: readonly Rule[], planning: LimitPlanning): Promise<Planned[]> {
   const { policy, spendings, startOf } = planning
@@ -71,8 +74,8 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     const start = startOf(undefined)
     const exhaustAt = (at: number) =>
       exhaust(policy, { rule, limit }, spendings, { start: at, approves: planning.approves })
-    // Starts in the middle of a calendar window. A window that slides, or begins with the first call, then
-    // ends later.
+    // The calls begin in the middle of a calendar window. A window that slides, or begins with the first
+    // call, then ends later than the calendar window.
     const half = planning.advances ? limit.windowMs / 2 : 0
     const late = await exhaustAt(start + half)
     const exhausted = 'why' in late && half > 0 ? await exhaustAt(start) : late
@@ -86,7 +89,7 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     const approved: Step[] = exhausted.steps.some(step => 'approve' in step) ? [{ approve: true }] : []
     const steps: Step[] = [
       ...(wait > 0 ? [{ advance: wait }] : []),
-      ...withTrouble(policy, exhausted.steps, call, planning.bridged ? SPENT_BEHIND_A_BRIDGE : SPENT),
+      ...withFailuresAndRace(policy, exhausted.steps, call, planning.bridged ? SPENT_BEHIND_A_BRIDGE : SPENT),
       one(call, 'one more'),
       ...approved,
       ...otherValues(call),
@@ -109,19 +112,22 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
   return planned
 }
 
-/** Returns the calls that use up a limit: some fail at the upstream, and several race for the last quota. */
-function withTrouble(
+/**
+ * Changes steps that use up a limit: some calls fail at the upstream, and several calls race for the last
+ * quota.
+ */
+function withFailuresAndRace(
   policy: Policy,
   steps: readonly Step[],
   last: PlannedCall,
   failures: readonly Failure[],
 ): Step[] {
-  // Each call needs an approval of its own, so the calls cannot race.
+  // If each call needs its own approval, calls cannot race.
   if (steps.some(step => 'approve' in step)) return [...steps]
   const spending = steps.filter(step => 'calls' in step && step.calls[0] === last)
   const available = spending.reduce((sum, step) => sum + ('calls' in step ? step.calls.length : 0), 0)
   const givenBack: readonly Failure[] = policy.refundsToolErrors ? ['tool_error'] : []
-  // The quota of one call is kept for the race.
+  // The quota of one call is left for the race.
   const spent = failures.filter(failure => !givenBack.includes(failure)).slice(0, Math.max(0, available - 1))
   let failing = spent.length
   const ordinary = steps.flatMap((step): Step[] => {
@@ -134,10 +140,12 @@ function withTrouble(
     return racing === 0 ? [repeated(last, left)] : [{ ...repeated(last, left), say: UNTIL_LAST(last.tool) }]
   })
   const fail = (failure: Failure, count: number) => repeated({ ...last, failure }, count, FAILURES[failure])
-  // Refunded calls come after counted calls, to detect a gateway that gives back too much quota.
+  // Calls whose quota is given back come after calls that count, to detect a gateway that gives back too much
+  // quota.
   const refunded = [fail('rpc_error', REFUNDED), ...givenBack.map(failure => fail(failure, 1))]
   const spendingAll = [...spent.map(failure => fail(failure, 1)), ...refunded, ...ordinary]
-  // Before time passes, the one call that is left may be due to another limit.
+  // Only steps after the last wait get `leavesOne`. An earlier step could end at a limit with a shorter
+  // window.
   const passes = spendingAll.findLastIndex(step => 'advance' in step)
   return [
     ...spendingAll.map((step, at) =>
@@ -147,7 +155,10 @@ function withTrouble(
   ]
 }
 
-/** Repeats a call with newly prepared values, because a gateway may count each room separately. */
+/**
+ * Returns a step that repeats a call with newly prepared values, because a gateway may count each room
+ * separately.
+ */
 function otherValues(call: PlannedCall): Step[] {
   return usesUp(call.tool) || referencesIn(call.args).length === 0
     ? []

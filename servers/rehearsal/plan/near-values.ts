@@ -2,20 +2,21 @@ import type { Condition, Plain } from '../../gateway/policy/model.js'
 import { goPrinted, goWritten } from '../../gateway/policy/operators.js'
 import { patternTexts } from './pattern-values.js'
 
-/** Values of every JSON type. A gateway may confuse one type with another. */
+/** Values of every JSON type, because a gateway may confuse one type with another. */
 const OTHER_KINDS = [null, '', ' ', 0, 1, -1, true, false, [], {}, ['x']]
 
 /** Maximum number of values that are tried for one condition. */
 const MAX_VALUES = 600
 
 /**
- * Returns values next to the boundary of a condition, on both sides.
+ * Returns values near the boundary of a condition. The condition holds for some of these values, and fails
+ * for the others.
  *
- * @param sample a value for which the condition holds or fails, if one is known
+ * @param sample a value for which it is known whether the condition holds, or undefined
  */
 export function nearValues(condition: Condition, sample: unknown): unknown[] {
   const values = [...byOperator(condition, sample), ...OTHER_KINDS]
-  // Compares values in the JSON form in which they are sent, where -0 equals 0.
+  // Values are compared as JSON, because they are sent as JSON. In JSON, -0 becomes 0.
   const different = [...new Set(values.map(value => JSON.stringify(value)))]
   const every = Math.ceil(different.length / MAX_VALUES)
   return different.filter((_, at) => at % every === 0).map((json): unknown => JSON.parse(json))
@@ -62,7 +63,7 @@ function nearNumber(value: number): unknown[] {
     -Number.MAX_SAFE_INTEGER,
     1e300,
     -1e300,
-    // A text is not a number, even if it consists of digits.
+    // A string is not a number, even if it consists of digits.
     ...[value - 1, value, value + 1].flatMap(number => [
       String(number),
       ` ${number}`,
@@ -91,7 +92,7 @@ function nearText(text: string): unknown[] {
   ]
 }
 
-/** Returns a text with additional characters before or after it. */
+/** Returns copies of a text with additional characters before or after it. */
 function framed(text: string): string[] {
   const frames = ['x', 'X', '0', '-', '/', '.', ' ', '\n', '\t', '\r\n', '\0', '\u00a0', '\u200b', 'é']
   return [
@@ -103,7 +104,7 @@ function framed(text: string): string[] {
     `https://elsewhere.invalid/${text}`,
     `${text}@elsewhere.invalid`,
     `${text}.elsewhere.invalid`,
-    // Typical names of a second object, e.g. `main-2`.
+    // These suffixes make typical names of a second object, e.g. `main-2`.
     ...['1', '2', '-1', '-2', '_2', '.2', 's'].map(suffix => text + suffix),
   ]
 }
@@ -113,7 +114,8 @@ function capitalised(text: string): string {
 }
 
 /**
- * Returns texts that look like this one, or that Unicode normalisation or case folding may make equal to it.
+ * Returns texts that look like `text`, or that Unicode normalisation or case folding can make equal to
+ * `text`.
  */
 function lookalikes(text: string): string[] {
   const [first = ''] = text
@@ -128,7 +130,7 @@ function lookalikes(text: string): string[] {
   ]
 }
 
-/** Returns texts, lists and objects that contain the value, or almost contain it. */
+/** Returns texts, lists and objects that contain a value, or almost contain it. */
 function nearPart(value: Plain): unknown[] {
   const whole = typeof value === 'string' ? value : String(value)
   return [
@@ -159,7 +161,7 @@ function nearPattern(pattern: string, sample: unknown): unknown[] {
   ]
 }
 
-/** Returns a text with small changes at the start, in the middle and at the end. */
+/** Returns copies of a text with small changes at the start, in the middle or at the end. */
 function around(text: string): string[] {
   const middle = Math.floor(text.length / 2)
   const inside = ['x', 'X', '0', '-', '_', '.', '/', ' ', '\n', 'é'].flatMap(char => [

@@ -5,7 +5,7 @@ import { LONG_TEXT_CHARS } from '../stage/fixtures.js'
 import { fullArguments, isOpen, passingArguments, type Sample, withValue } from './arguments.js'
 import { type CallsStep, type Group, one, type PlannedCall, type Step } from './step.js'
 
-/** By tool, the name of an argument that accepts any text. */
+/** The name of an argument that accepts any text, by tool. */
 const FREE_TEXTS: Readonly<Record<string, string>> = {
   create_postgres: 'name',
   create_webhook: 'name',
@@ -43,8 +43,8 @@ export interface OddPlanning {
 /**
  * Plans requests that clients seldom make.
  *
- * Some are allowed calls with all arguments or with unusual texts. Others are denied calls in forms that a
- * gateway may fail to judge.
+ * Some are calls that have to be allowed, with all arguments or with unusual texts. The other calls have to
+ * be denied, and have a form that a gateway may fail to judge.
  */
 export function oddGroup({ policy, server, tools, sample, sessions }: OddPlanning): Group {
   const own = tools.filter(tool => (knownTool(tool)?.server ?? server) === server)
@@ -75,8 +75,8 @@ export function oddGroup({ policy, server, tools, sample, sessions }: OddPlannin
 }
 
 /**
- * Plans calls with all arguments of a tool and with unusual texts. The upstream fails these calls, so they
- * change nothing.
+ * Plans calls of a tool with all its arguments, some of them with unusual texts. The upstream fails these
+ * calls, so they change nothing.
  */
 function unusualTexts({ tool, args, as }: PlannedCall): CallsStep {
   const full = { ...fullArguments(tool), ...(typeof args === 'object' ? args : {}) }
@@ -91,9 +91,9 @@ function unusualTexts({ tool, args, as }: PlannedCall): CallsStep {
 }
 
 /**
- * Returns names that a gateway mistakes for `tool` if it compares names loosely.
+ * Returns names that a gateway may mistake for `tool`, if the gateway compares names loosely.
  *
- * Loose comparisons ignore case, trim, normalise Unicode, or compare a part of the name.
+ * A loose comparison ignores case, trims names, normalises Unicode, or compares only a part of the name.
  */
 export function similarNames(tool: string): string[] {
   const [first = ''] = tool
@@ -108,10 +108,10 @@ export function similarNames(tool: string): string[] {
     `${tool}\u200b`,
     `\ufeff${tool}`,
     `${tool}\0`,
-    // Compatibility normalisation (NFKC) turns full-width letters into plain ones.
+    // Compatibility normalisation (NFKC) turns full-width letters into ASCII letters.
     fullWidth(first) + tool.slice(1),
     tool.replaceAll('_', '\uff3f'),
-    // Decomposition and the removal of marks turn this letter into a plain one.
+    // If a gateway removes combining marks, this letter becomes an ASCII letter.
     `${tool.slice(0, -1)}${tool.slice(-1)}\u0301`,
     tool.replaceAll('_', '-'),
     tool.replaceAll('_', ''),

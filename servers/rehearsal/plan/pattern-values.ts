@@ -1,4 +1,6 @@
-/** A part of a pattern. Anchors and word boundaries match no characters, so they have no node. */
+/**
+ * A part of a regular expression. Anchors and word boundaries have no node, because they match no characters.
+ */
 type Node =
   | { readonly kind: 'one of'; readonly ranges: readonly Range[]; readonly negated: boolean }
   | { readonly kind: 'sequence'; readonly parts: readonly Node[] }
@@ -63,15 +65,16 @@ const CONTROLS: Readonly<Record<string, number>> = { n: 0x0a, r: 0x0d, t: 0x09, 
 
 const ANY: Node = { kind: 'one of', ranges: [[0x20, 0x7e]], negated: false }
 
-/** Maximum number of repetitions in a text. */
+/** Maximum number of repetitions of a part in a text. */
 const MAX_REPEATS = 300
-/** Number of repetitions beyond the minimum, for a pattern that sets no maximum. */
+/** Number of repetitions beyond the minimum, for a part without a maximum. */
 const UNBOUNDED = 3
 
 /**
- * Makes texts from a pattern: some match it, and many almost match it.
+ * Makes texts from a regular expression. Some texts match it, and many almost match it.
  *
- * The reader knows only a part of RE2's syntax. Test each text against the pattern itself.
+ * The parser knows only a part of RE2's syntax. To find out whether a text matches, test it against the
+ * pattern.
  *
  * @returns the texts, or an empty list for a pattern that cannot be read
  */
@@ -132,7 +135,7 @@ class PatternReader {
     const flags = /^\?(?:P?<[A-Za-z_]\w*>|[a-zA-Z]*(?:-[a-zA-Z]+)?(:)?)/.exec(this.#text.slice(this.#at))
     if (flags !== null) {
       this.#at += flags[0].length
-      // `(?i)` only sets flags. It is not a group.
+      // `(?i)` only sets flags and has no content.
       if (this.#take(')')) return undefined
     }
     const inner = this.#either()
@@ -148,7 +151,7 @@ class PatternReader {
     return literal(this.#escapedCode(char))
   }
 
-  /** @throws Error for an escape that does not mean one character, e.g. `\p` */
+  /** @throws Error for an escape that does not stand for one character, e.g. `\p` */
   #escapedCode(char: string): number {
     const control = CONTROLS[char]
     if (control !== undefined) return control
@@ -240,7 +243,8 @@ function codeOf(char: string): number {
 }
 
 /**
- * Returns the shortest matching text. A part is repeated at least `atLeast` times if its maximum allows that.
+ * Returns the shortest matching text in which each part is repeated at least `atLeast` times, as far as its
+ * maximum allows.
  */
 function shortest(node: Node, atLeast = 0): string {
   if (node.kind === 'one of') return member(node)
@@ -253,7 +257,7 @@ function shortest(node: Node, atLeast = 0): string {
 
 const EMPTY: Node = { kind: 'sequence', parts: [] }
 
-/** Returns a character that belongs to a class. */
+/** Returns a character that a class matches. */
 function member({ ranges, negated }: Extract<Node, { kind: 'one of' }>): string {
   if (!negated) return String.fromCodePoint(ranges[0]?.[0] ?? 0x61)
   const code = [...printable()].find(each => !inside(ranges, each))
@@ -269,7 +273,10 @@ function* printable(): Generator<number> {
   for (let code = 0x20; code <= 0x60; code++) yield code
 }
 
-/** Returns texts with the fewest and with the most repetitions. */
+/**
+ * Returns three texts: with the fewest repetitions, with at least one repetition, and with the most
+ * repetitions.
+ */
 function extremes(tree: Node): string[] {
   return [shortest(tree), shortest(tree, 1), longest(tree)]
 }
@@ -284,10 +291,10 @@ function longest(node: Node): string {
 }
 
 /**
- * Returns texts in which one part is changed.
+ * Returns variants of the shortest text, each with one part changed.
  *
- * A changed part is another branch, a character at or next to the end of a range, or one repetition more or
- * less.
+ * A change is another branch, a character at or next to the end of a range, or one repetition more or less
+ * than the limits of the part.
  */
 function variants(node: Node): string[] {
   switch (node.kind) {
@@ -326,7 +333,10 @@ function variants(node: Node): string[] {
   }
 }
 
-/** Returns characters inside and outside of a class. For a literal character, returns only three others. */
+/**
+ * Returns characters inside and outside of a class. For a literal character, returns only three other
+ * characters.
+ */
 function beside({ ranges }: Extract<Node, { kind: 'one of' }>): string[] {
   const [first] = ranges
   if (ranges.length === 1 && first !== undefined && first[0] === first[1]) {
@@ -344,5 +354,8 @@ const FOREIGN = [
   0x09, 0x0a, 0x0d, 0x7f, 0xa0, 0xe9, 0x0131, 0x017f, 0x0430, 0x0660, 0x212a, 0x2028, 0xff11, 0xff41,
 ]
 
-/** Maximum number of changed texts that are also tried after a first, unchanged repetition. */
+/**
+ * Maximum number of changes to a repeated part that are tried in its second repetition. All changes are tried
+ * in the first.
+ */
 const BEHIND_FIRST = 12

@@ -12,7 +12,7 @@ import { limitGroups } from './limit-steps.js'
 import { oddGroup, similarNames } from './odd-requests.js'
 import { type Group, one, type Planned, type PlannedCall, type Step } from './step.js'
 
-/** The shortest time between the starts of two fresh groups, in milliseconds. */
+/** Minimum time between the starts of two fresh groups, in milliseconds. */
 const SHORTEST_MS = 60_000
 
 const NO_VALUE = 'no value was found for it: give one in a scenario'
@@ -20,37 +20,40 @@ const NO_VALUE = 'no value was found for it: give one in a scenario'
 export interface PlanOptions {
   policy: Policy
   servers: readonly ServerName[]
-  /** The name of an additional tool that each server offers and the policy does not name. */
+  /** The name of an additional tool that each server lists and that the policy does not name. */
   decoy: string
   /** Whether a caller can have several sessions. */
   sessions: boolean
   /** Whether the rehearsal can approve calls. */
   approves: boolean
-  /** Whether the rehearsal can move the gateway's clock. Without that, a used-up limit stays used up. */
+  /** Whether the rehearsal can move the gateway's clock. If not, a used-up limit stays used up. */
   advances: boolean
-  /** Whether a bridge from pipes to HTTP may turn the upstream's HTTP errors into JSON-RPC errors. */
+  /**
+   * Whether the gateway can be behind a bridge that turns the upstream's HTTP errors into JSON-RPC errors.
+   * See `Way.bridged`.
+   */
   bridged: boolean
-  /** An example of each prepared value, by the name that references use. */
+  /** An example of each prepared value, by the name in references. */
   examples: ReadonlyMap<string, unknown>
   /** The time of the stage's clock when the plan begins, in milliseconds. */
   start: number
 }
 
 /**
- * Returns the time between the starts of fresh groups, in milliseconds. In that time, every limit begins a
- * new window.
+ * Returns the time between the starts of fresh groups, in milliseconds. It is long enough for every limit to
+ * begin a new window.
  */
 function freshMs(policy: Policy): number {
   return Math.max(SHORTEST_MS, ...limitsOf(policy).map(({ windowMs }) => windowMs))
 }
 
-/** Returns the first instant after `now` at which a fresh group can begin, in milliseconds. */
+/** Returns the next instant at which a fresh group can begin, in milliseconds. */
 export function freshStart(policy: Policy, now: number): number {
   const unit = freshMs(policy)
   return (Math.floor(now / unit) + 1) * unit
 }
 
-/** Plans a test of everything that a policy says, tool by tool. */
+/** Plans calls that test all rules of a policy, tool by tool. */
 export async function plan({
   policy,
   servers,
@@ -116,46 +119,47 @@ function listGroup(server: ServerName): Group {
 }
 
 /**
- * Returns the steps for one tool: an ordinary call, an approval if a rule asks for one, tests of conditions,
- * and similar names.
+ * Returns the steps for one tool: an ordinary call, an approval if a rule asks for one, tests of the
+ * conditions, and calls by similar names.
  */
 function toolSteps(policy: Policy, tool: string, sample: Sample): Step[] {
   const call: PlannedCall = { tool, args: passingArguments(policy, tool, sample), as: 'agent' }
   const hidden = isHidden(policy, tool)
   const named = policy.tools.has(tool)
   const once = one(call, hidden ? 'hidden' : named ? undefined : 'not named by the policy')
-  if (!hidden && !named && policy.default === 'deny') return [once, silently(call)]
+  if (!hidden && !named && policy.default === 'deny') return [once, withoutId(call)]
   const names = similarNames(tool)
   const similar: Step = {
     calls: names.map(name => ({
       ...call,
       tool: name,
-      // A gateway may mistake the similar name for the tool and forward the call.
+      // A gateway may mistake the similar name for the tool. The forwarded call then uses up the prepared
+      // values.
       ownFixtures: usesUp(tool),
       ...defined({ server: knownTool(tool)?.server }),
     })),
     sending: 'in turn',
     say: `${tool}, by ${names.length} similar names`,
   }
-  if (hidden) return [once, silently(call), similar]
+  if (hidden) return [once, withoutId(call), similar]
   const approval = rulesOf(policy, tool).some(({ demand }) => demand.kind === 'approve')
   return [
     once,
     ...(approval ? [{ approve: true } as const] : []),
-    ...(isOpen(policy, tool) ? [] : [silently(call)]),
+    ...(isOpen(policy, tool) ? [] : [withoutId(call)]),
     ...conditionSteps(policy, tool, sample),
     similar,
   ]
 }
 
-/** Returns a step that sends a denied call without an id. */
-function silently(call: PlannedCall): Step {
+/** Returns a step that sends a call without an id. */
+function withoutId(call: PlannedCall): Step {
   return one({ ...call, notification: true }, 'without an id')
 }
 
 /**
- * Returns a call of another tool of the same server, the one with the lowest limit. Undefined if no other
- * tool has a limit.
+ * Returns a call of another tool of the same server. Chooses the tool with the lowest limit. Undefined if no
+ * other tool has a limit.
  */
 function tightestOther(
   policy: Policy,
@@ -194,7 +198,7 @@ function sampled(args: unknown, examples: ReadonlyMap<string, unknown>): Record<
     : {}
 }
 
-/** Returns the instant in milliseconds at which steps end that begin at `begins`. Calls take no time. */
+/** Returns the instant at which steps end if they begin at `begins`, in milliseconds. Calls take no time. */
 function end(steps: readonly Step[], begins: number): number {
   return steps.reduce((now, step) => {
     if ('advance' in step) return now + step.advance

@@ -1,39 +1,39 @@
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import type { ScenarioLimit } from '../scenario.js'
 
-/**
- * A planned failure of the upstream: a JSON-RPC error, a tool error, or an HTTP error without a JSON-RPC
- * answer.
- */
+/** The error with which the upstream fails a call on purpose. An `http_error` has no JSON-RPC answer. */
 export type Failure = 'rpc_error' | 'tool_error' | 'http_error'
 
 /** A planned call. */
 export interface PlannedCall {
   readonly tool: string
-  /** A text that begins with `$` refers to a prepared or kept value. See stage/fixtures.ts. */
+  /**
+   * A string that begins with `$` is a reference to a prepared or kept value. See `PreparedValues` in
+   * stage/fixtures.ts.
+   */
   readonly args: unknown
   /** The name of the caller, which is also the name of its grant. */
   readonly as: string
   /** The server to call. Default: the server that has the tool. */
   readonly server?: ServerName
   /**
-   * `new` opens another session for this call, `none` sends it without a session. Default: the caller's usual
-   * session.
+   * `new` opens a further session for this call. `none` sends the call without a session. Default: the
+   * session that the caller already has.
    */
   readonly session?: 'new' | 'none'
-  /** The JSON-RPC id of the request. Default: the next number. */
+  /** The JSON-RPC id of the request. Default: the number after the last id. */
   readonly id?: string | number
   /** Whether the call is sent without an id, as a notification that expects no answer. */
   readonly notification?: boolean
-  /** The error with which the upstream fails this call on purpose. */
+  /** The error with which the upstream fails this call on purpose. Default: the upstream does not fail it. */
   readonly failure?: Failure
-  /** Whether the values that the arguments refer to are prepared for this call alone. */
+  /** Whether the referenced values are prepared anew for this call. Default: calls share prepared values. */
   readonly ownFixtures?: boolean
   /** The outcome that the author of a scenario expects. */
   readonly expect?: 'allow' | 'deny' | 'approve'
   /**
-   * The limit that the author of a scenario expects. Calls within it are allowed, and further calls are
-   * denied.
+   * The limit that the author of a scenario expects. Calls within the limit have to be allowed, and calls
+   * beyond it have to be denied.
    */
   readonly limit?: ScenarioLimit
   /** The name under which later steps refer to the structured result of this call. */
@@ -41,7 +41,7 @@ export interface PlannedCall {
 }
 
 /**
- * The way to send the calls of one step.
+ * How the calls of one step are sent.
  *
  * `in turn` waits for each answer before the next call. `at once` sends all calls at the same time.
  * `as a batch` sends one JSON-RPC batch.
@@ -54,7 +54,8 @@ export interface CallsStep {
   readonly sending: Sending
   readonly say: string
   /**
-   * Ends the step when the policy would allow this call only once more. That last call is kept for a race.
+   * Ends the step early when the policy would allow this call only once more, so that one call is left for a
+   * race.
    */
   readonly leavesOne?: PlannedCall
 }
@@ -67,11 +68,14 @@ export interface ListStep {
   readonly hides?: readonly string[]
 }
 
-/** A test of notifications in both directions. A call is undefined if the policy allows no suitable one. */
+/**
+ * A test of notifications in both directions. `cancelled` or `reporting` is undefined if the policy allows no
+ * suitable call.
+ */
 export interface RelayStep {
   readonly relay: ServerName
-  /** A call that its caller cancels. */
-  readonly held?: PlannedCall
+  /** A call that the upstream delays and the caller cancels. */
+  readonly cancelled?: PlannedCall
   /** A call that reports progress. */
   readonly reporting?: PlannedCall
 }
@@ -85,22 +89,20 @@ export type Step =
   | { readonly approve: true }
   /** Lets this number of milliseconds pass. */
   | { readonly advance: number }
-  /**
-   * Lets time pass until the next window of this length in milliseconds begins, or until shortly before that.
-   */
+  /** Lets time pass until a window of `turn` milliseconds ends, or until shortly before its end. */
   | { readonly turn: number; readonly shortlyBefore?: boolean }
 
 /** Steps that share a title in the report. */
 export interface Group {
   readonly title: string
-  /** Whether a new window of every limit has to begin before this group. */
+  /** Whether every limit has to begin a new window before this group. */
   readonly fresh: boolean
-  /** The length in milliseconds of the window whose limit this group uses up. */
+  /** The length of the window in which this group uses up a limit, in milliseconds. */
   readonly windowMs?: number
   readonly steps: readonly Step[]
 }
 
-/** A group, or the reason why it cannot be planned. */
+/** A group of steps. If the group cannot be planned, `why` is the reason. */
 export type Planned = Group | { readonly title: string; readonly step: string; readonly why: string }
 
 /** Returns `count` copies of a call. */

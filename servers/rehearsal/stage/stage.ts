@@ -10,23 +10,23 @@ import type { ServerName } from '../../../shared/util/known-tools.js'
 import { knownTool } from '../../gateway/policy/known-tools.js'
 import { createUnderstudy, type Understudy } from '../../understudy/understudy.js'
 import type { Failure, PlannedCall } from '../plan/step.js'
-import { Props, resolved } from './fixtures.js'
+import { PreparedValues, resolved } from './fixtures.js'
 
 export interface StageOptions {
   /** The stand-ins that take part. */
   servers: readonly ServerName[]
   /**
-   * The name of an additional tool that each server offers and the policy does not name. Default: no
+   * The name of an additional tool that each server lists and that the policy does not name. Default: no
    * additional tool.
    */
   decoy?: string
-  /** Ports of the stand-ins. Default: free ports. A gateway that already runs needs known ports. */
+  /** Ports of the stand-ins. A gateway that already runs needs fixed ports. Default: free ports. */
   ports?: { instanode: number; safebot: number; control?: number }
   /** Whether the rehearsal waits for `POST /rehearsal/start`. */
   waits?: boolean
 }
 
-/** The URLs at which a gateway reaches the stand-ins. */
+/** The URLs of the stand-ins, for the configuration of a gateway. */
 export interface StandIns {
   /** The MCP endpoints of the servers that take part. */
   readonly servers: readonly { readonly name: ServerName; readonly mcpUrl: string }[]
@@ -36,7 +36,7 @@ export interface StandIns {
 /** A request that reached the upstream over HTTP. */
 export interface Arrived {
   readonly entry: JournalEntry
-  /** The JSON-RPC answer. Undefined until the request ends, or if the journal did not keep the answer. */
+  /** The JSON-RPC answer. Undefined until the request ends. Stays undefined if the journal has no answer. */
   answer: Record<string, unknown> | undefined
 }
 
@@ -52,10 +52,10 @@ export class Stage {
   readonly decoy: string | undefined
   /** Aborted by `POST /rehearsal/start`. */
   readonly startRequested: AbortSignal
-  /** The credentials that arrived with requests, without their scheme. */
+  /** The credentials that arrived in request headers, without a scheme such as `Bearer`. */
   readonly credentials = new Set<string>()
   readonly #understudy: Understudy
-  readonly #props: Props
+  readonly #preparedValues: PreparedValues
   readonly #kept = new Map<string, unknown>()
   readonly #arrived: Arrived[] = []
   readonly #byEntry = new Map<JournalEntry, Arrived>()
@@ -69,7 +69,7 @@ export class Stage {
     this.#understudy = understudy
     this.servers = servers
     this.decoy = decoy
-    this.#props = new Props(understudy)
+    this.#preparedValues = new PreparedValues(understudy)
     this.#ports = new Set(servers.map(server => Number(new URL(understudy[server].mcpUrl).port)))
     this.#offer()
     for (const server of servers) this.#listings.set(server, this.#readListing(server))
@@ -94,7 +94,7 @@ export class Stage {
     return new Stage(understudy, options, start.signal)
   }
 
-  /** The addresses of the stand-ins. */
+  /** The URLs of the stand-ins that take part. */
   get standIns(): StandIns {
     const servers = this.servers.map(name => ({ name, mcpUrl: this.upstream(name) }))
     return { servers, controlUrl: this.#understudy.control.url }
@@ -104,7 +104,7 @@ export class Stage {
     return this.#understudy.clock
   }
 
-  /** The clock of machine time, which measures the waits for a gateway. */
+  /** The clock of machine time. Waits for a gateway use this clock. */
   get machine(): Clock {
     return this.#understudy.instance.machine
   }
@@ -114,8 +114,7 @@ export class Stage {
   }
 
   /**
-   * Returns the server on which to call a tool. If no server of the rehearsal has the tool, returns the first
-   * server.
+   * Returns the server that has a tool. If no server of the rehearsal has the tool, returns the first server.
    */
   serverOf(tool: string): ServerName {
     const [first = 'instanode'] = this.servers
@@ -128,55 +127,63 @@ export class Stage {
     return this.#listings.get(server) ?? new Map()
   }
 
-  /** Makes the servers list their tools in pages of these sizes. Default: all tools on one page. */
+  /**
+   * Makes the servers list their tools in pages.
+   *
+   * @param sizes number of tools on each page. Default: all tools on one page
+   */
   page(sizes?: number | number[]): void {
     this.#offer(sizes)
   }
 
-  /** Keeps a result under a name that later steps can refer to. */
+  /** Keeps a result under a name. Later steps can use the name in references. */
   keep(name: string, result: unknown): void {
     this.#kept.set(name, result)
   }
 
   /**
-   * Returns arguments with prepared or kept values in place of their references.
+   * Replaces the references in arguments by prepared or kept values.
    *
-   * @param own whether the values are prepared for this call alone
-   * @throws Refusal `unknown_reference`
+   * @param own whether the values are prepared anew for this call
+   * @throws Refusal `unknown_reference` for a reference without a value
    */
   async resolve(tool: string, args: unknown, caller: string, own = false): Promise<unknown> {
-    const prepared = await this.#props.prepare({ tool, args, caller, own })
+    const prepared = await this.#preparedValues.prepare({ tool, args, caller, own })
     return resolved(
       args,
       name => this.#kept.get(name) ?? prepared.get(name),
       reference => {
-        const known = [...Props.names, ...this.#kept.keys()].map(name => `$${name}`).join(', ')
-        throw new Refusal('unknown_reference', `${reference} stands for nothing here`, `there are ${known}`)
+        const known = [...PreparedValues.names, ...this.#kept.keys()].map(name => `$${name}`).join(', ')
+        throw new Refusal(
+          'unknown_reference',
+          `${reference} refers to no value`,
+          `the known references are ${known}`,
+        )
       },
     )
   }
 
-  /** Prepares one example of each value that a reference can stand for. */
+  /** Prepares one example of each value, by the name in references. */
   examples(): Promise<ReadonlyMap<string, unknown>> {
-    const args = Props.names.map(name => `$${name}`)
-    return this.#props.prepare({ tool: 'ack_task', args, caller: 'agent', own: false })
+    const args = PreparedValues.names.map(name => `$${name}`)
+    return this.#preparedValues.prepare({ tool: 'ack_task', args, caller: 'agent', own: false })
   }
 
   /**
-   * Whether a tool call is under way at a server. For example, a database starts slowly on a busy machine.
+   * Whether a stand-in is working on a tool call. For example, a database starts slowly on a busy machine.
    */
   get busy(): boolean {
     return [...this.#byEntry.keys()].some(({ method }) => method === 'tools/call')
   }
 
-  /** Returns the number of requests that were recorded until now. */
+  /** Returns the number of requests that have been recorded. `arrived` and `calls` accept it as a mark. */
   mark(): number {
     return this.#arrived.length
   }
 
   /**
-   * Returns the requests that arrived over HTTP after a mark. The stage's own calls are in memory and are not
-   * recorded.
+   * Returns the requests that arrived over HTTP after a mark. The calls that the stage itself makes do not
+   * use HTTP, and are left out.
    */
   arrived(mark: number): readonly Arrived[] {
     return this.#arrived.slice(mark)
@@ -188,18 +195,18 @@ export class Stage {
   }
 
   /**
-   * Makes the next call of a tool fail, with a text that no other failure has. Without `failure`, no call
-   * fails.
+   * Makes the next call of `tool` fail. The error text is different for each failure. If `failure` is
+   * undefined, no call fails.
    */
   fail({ tool, failure }: PlannedCall): void {
     this.#setFaults(this.#failuresOf([{ tool, failure }]))
   }
 
   /**
-   * Delays the answers to calls until `release`. Calls with a planned failure then fail, each with a
-   * different text.
+   * Delays the answers to calls until `release`. Calls with a `failure` then fail, each with a different
+   * error text.
    */
-  hold(calls: readonly PlannedCall[]): void {
+  delay(calls: readonly PlannedCall[]): void {
     const tools = [...new Set(calls.map(({ tool }) => tool))]
     this.#setFaults([
       ...tools.flatMap(tool => faultsOf(tool, { always: true }, { delayMs: 1 })),
@@ -209,17 +216,17 @@ export class Stage {
 
   /** Releases the delayed answers and ends all failures. */
   async release(): Promise<void> {
-    this.work()
+    this.endFaults()
     await this.clock.advance(1)
   }
 
   /** Ends all delays and failures of the upstream. */
-  work(): void {
+  endFaults(): void {
     this.#setFaults([])
   }
 
   /**
-   * Makes further calls of `create_postgres` fail. One database is enough, and more of them would take too
+   * Makes further calls of `create_postgres` fail. One database is enough, and more databases would take too
    * long.
    */
   databaseMade(): void {
@@ -227,7 +234,7 @@ export class Stage {
     this.#setFaults([])
   }
 
-  /** Whether the one database exists, so that further calls of `create_postgres` fail. */
+  /** Whether a database has been created. Further calls of `create_postgres` then fail. */
   get hasDatabase(): boolean {
     return this.#hasDatabase
   }
@@ -250,12 +257,13 @@ export class Stage {
 
   async close(): Promise<void> {
     unsubscribe('http.server.request.start', this.#onRequest)
-    await this.#props.close()
+    await this.#preparedValues.close()
     await this.#understudy.close()
   }
 
   /**
-   * Collects the credentials of requests. The journal masks them, and the judge searches for them in answers.
+   * Collects the credentials of requests, because the judge searches for them in answers. The journal cannot
+   * provide them, because it masks credentials.
    */
   readonly #onRequest = (message: unknown): void => {
     if (!isObject(message)) return
@@ -308,7 +316,7 @@ export class Stage {
     return new Map(items.map(tool => [String(tool.name), tool]))
   }
 
-  /** Returns the faults for calls of one tool, in the order of the calls. */
+  /** Returns the faults that make calls of one tool fail. The calls are in the order in which they arrive. */
   #failuresOf(calls: readonly { tool: string; failure?: Failure | undefined }[]): Fault[] {
     return calls.flatMap(({ tool, failure }, at) => {
       if (failure === undefined) return []

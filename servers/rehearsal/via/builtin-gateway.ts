@@ -8,13 +8,14 @@ import { furtherSessions, type OpenWay } from './gateway.js'
 import { HttpCaller } from './http-caller.js'
 
 /**
- * Opens this project's own gateway, over real HTTP and on the stage's clock.
+ * Opens the reference gateway of this project. It listens over HTTP and uses the stage's clock.
  *
  * @param policy the policy that the gateway enforces
  */
 export function builtin(policy: Policy): OpenWay {
   return async (stage, names, protocol = REVISION) => {
-    // Both servers share one engine, so that a limit over all tools counts the calls of both.
+    // The gateways of both servers share one engine, so that a limit over all tools counts the calls of both
+    // servers.
     const engine = createEngine(policy, stage.clock)
     const grants = names.map(label => ({ label, token: tokenOf(label), policy: engine }))
     const gateways = new Map<ServerName, Gateway>()

@@ -8,18 +8,18 @@ import type { ServerName } from '../../../shared/util/known-tools.js'
 import { cut } from '../../../shared/util/shown.js'
 import { VERSION } from '../../../shared/util/version.js'
 
-/** The revision that callers speak by default. It is the last one that has batches. */
+/** The revision that callers speak by default. It is the last revision with batches. */
 export const REVISION = '2025-03-26'
 
 const CLIENT = { name: 'understudy-rehearsal', version: VERSION }
 
 /**
- * Maximum time for an answer while the upstream is not busy, in milliseconds. Calls of a rehearsal need far
- * less.
+ * Maximum time to wait for an answer while the upstream is not busy, in milliseconds. Calls of a rehearsal
+ * take far less time.
  */
 export const PATIENCE_MS = 10_000
 
-/** Maximum time for an answer while the upstream is busy, in milliseconds. */
+/** Maximum time to wait for an answer while the upstream is busy, in milliseconds. */
 const MAX_PATIENCE_MS = 120_000
 
 /** The answer to a request, as its caller saw it. */
@@ -30,7 +30,7 @@ export type Answer =
       /** The status of the HTTP response. Undefined on pipes. */
       readonly status?: number
       readonly headers?: IncomingHttpHeaders
-      /** Notifications and requests of the server that arrived with the answer. */
+      /** The notifications and requests of the server that arrived with the answer. */
       readonly others: readonly unknown[]
     }
   /** An HTTP response that contains no JSON-RPC answer. */
@@ -42,7 +42,7 @@ export type Answer =
     }
   | { readonly kind: 'nothing'; readonly why: string }
 
-/** A request with its id, and the answer to it. */
+/** A request that was sent, with the promise of its answer. */
 export interface Asked {
   readonly id: string | number
   readonly answer: Promise<Answer>
@@ -55,7 +55,7 @@ export interface Message {
 }
 
 /**
- * Returns whether a revision is modern. Modern revisions, from 2026-07-28 on, have neither `initialize` nor
+ * Returns whether a revision is modern: 2026-07-28 or later. Modern revisions have neither `initialize` nor
  * sessions.
  */
 export function isModernRevision(protocol: string): boolean {
@@ -63,10 +63,10 @@ export function isModernRevision(protocol: string): boolean {
 }
 
 /**
- * Returns a JSON-RPC message in the form of a protocol revision. Each modern message names its revision and
+ * Returns a JSON-RPC message for a protocol revision. In the modern era, each message names its revision and
  * its client.
  *
- * @param id the id of a request. Undefined for a notification
+ * @param id the id of the request. Undefined for a notification
  */
 export function formatMessage(
   { method, params }: Message,
@@ -87,14 +87,14 @@ export function formatMessage(
 const META = { [MetaKey.capabilities]: {}, [MetaKey.client]: CLIENT }
 
 /**
- * Sends requests through a gateway, and returns the answers unchecked. An MCP client would reject some of
- * these answers.
+ * Sends requests through a gateway. Returns the answers unchecked, because an MCP client would reject some
+ * answers that the judge has to see.
  */
 export interface Caller {
   /**
    * Sends a request. Several requests may be under way at the same time.
    *
-   * @param id the JSON-RPC id of the request. Default: the next number
+   * @param id the JSON-RPC id of the request. Default: the number after the last id
    */
   ask(method: string, params?: unknown, id?: string | number): Asked
   /** Sends several requests in one batch. Returns an answer for each request, in the same order. */
@@ -105,14 +105,13 @@ export interface Caller {
    */
   notify(method: string, params?: unknown): Promise<Answer>
   /**
-   * Returns the same caller without a session. Undefined on pipes, where each request belongs to the one
-   * session.
+   * Returns the same caller without a session. Undefined on pipes, where all requests belong to one session.
    */
   withoutSession?(): Caller
   close(): Promise<void>
 }
 
-/** Opens each caller when it is first needed, and closes all of them. */
+/** The callers of a gateway. Opens each caller when it is first requested. */
 export class Callers {
   readonly #open: (server: ServerName, as: string) => Promise<Caller>
   readonly #callers = new Map<string, Promise<Caller>>()
@@ -128,7 +127,7 @@ export class Callers {
     return caller
   }
 
-  /** Opens another session of a caller. */
+  /** Opens a further session for a caller. */
   another(server: ServerName, as: string): Promise<Caller> {
     const caller = this.#open(server, as)
     this.#further.push(caller)
@@ -146,11 +145,11 @@ export class Callers {
 }
 
 /**
- * Makes the first request of a caller: `initialize`, or `server/discover` in the modern era.
+ * Sends the first request of a caller: `initialize`, or `server/discover` in the modern era.
  *
- * @param gateway the name of the gateway for the error
+ * @param gateway the name of the gateway, for the error
  * @param protocol the revision that the caller speaks
- * @throws Refusal `gateway_refused` if the request is not answered with a result
+ * @throws Refusal `gateway_refused` if the answer is not a result
  */
 export async function greet(caller: Caller, gateway: string, protocol: string): Promise<void> {
   const modern = isModernRevision(protocol)
@@ -192,8 +191,8 @@ const CHECK_URL = 'check that it runs, its URL and its path: MCP is often at /mc
  * Returns a signal that aborts after `ms` milliseconds of machine time, and a function that cancels the
  * timer.
  *
- * @param busy whether the upstream is busy. The timer then starts again, for at most {@link MAX_PATIENCE_MS}
- *   in total
+ * @param busy returns whether the upstream is busy. While it is busy, the timer starts again, for at most
+ *   {@link MAX_PATIENCE_MS} in total
  */
 export function deadline(
   machine: Clock,
@@ -211,7 +210,7 @@ export function deadline(
   return { signal: controller.signal, over: () => wakeup.cancel() }
 }
 
-/** Returns the messages in a body or a line. Empty if the text is not JSON. */
+/** Returns the JSON-RPC messages in an HTTP body or a line of output. Empty if the text is not JSON. */
 export function messagesOf(text: string): unknown[] {
   try {
     const body: unknown = JSON.parse(text)
@@ -221,7 +220,7 @@ export function messagesOf(text: string): unknown[] {
   }
 }
 
-/** Returns whether a message answers a request. */
+/** Returns whether a message is a JSON-RPC answer: a result or an error. */
 export function isAnswer(message: unknown): message is Record<string, unknown> {
   return isObject(message) && !('method' in message) && ('result' in message || 'error' in message)
 }

@@ -18,8 +18,8 @@ const TRY_MS = 50
 const URL_IN_OUTPUT = /https?:\/\/(?:127\.0\.0\.1|localhost|\[::1\]|0\.0\.0\.0):(\d+)[^\s"'<>,)]*/g
 
 /**
- * A gateway that the rehearsal starts and that listens over HTTP, at the given port or at the URL that it
- * prints.
+ * A gateway that the rehearsal starts and that listens over HTTP. It listens at the port in its command, or
+ * at the URL that it prints.
  */
 class ListeningGateway {
   private constructor(
@@ -55,8 +55,8 @@ class ListeningGateway {
   }
 
   /**
-   * Returns the URL that the gateway has printed. If the command has a port, only a URL with this port
-   * counts.
+   * Returns the URL that the gateway has printed. If the command contains a port, returns only a URL with
+   * this port. Undefined if there is none.
    */
   #printed(): string | undefined {
     const { upstream, port: given } = this.placeholders
@@ -81,7 +81,7 @@ class ListeningGateway {
     throw notReady(program, process.ended ?? `did not listen within ${START_MS / 1000} s`, process)
   }
 
-  /** Returns whether the gateway answers HTTP requests. Any status counts. */
+  /** Returns whether the gateway answers an HTTP request, with any status. */
   async #answers(): Promise<boolean> {
     return fetch(this.url, { method: 'GET', headers: { Accept: 'application/json' } }).then(
       async response => {
@@ -94,25 +94,25 @@ class ListeningGateway {
 }
 
 /**
- * Returns an error that quotes the gateway. If the gateway ended and mentioned the policy, the hint is about
- * the policy.
+ * Returns an error that quotes the gateway's output. If the gateway has ended and its output mentions the
+ * policy, the hint is about the policy.
  */
-function notReady(program: string, what: string, { lastWords, ended }: GatewayProcess): Refusal {
-  const said = lastWords === '' ? '' : `, and said: ${lastWords}`
-  const policy = ended !== undefined && /polic|rule|yaml|json|config/i.test(lastWords)
+function notReady(program: string, what: string, { lastOutput, ended }: GatewayProcess): Refusal {
+  const said = lastOutput === '' ? '' : `, and said: ${lastOutput}`
+  const policy = ended !== undefined && /polic|rule|yaml|json|config/i.test(lastOutput)
   return new Refusal(
     'gateway_not_ready',
     `the gateway ${JSON.stringify(program)} ${what}${said}`,
     policy
-      ? 'it refuses its policy: name one in a language that it reads, and hand it over with {policy}'
-      : 'have it print its URL, or give it its port with {port}; one that speaks on its pipes is run by --via stdio',
+      ? 'the gateway refuses its policy: name a policy in a language that it reads, and pass the file with {policy}'
+      : 'make the gateway print its URL, or pass it a port with {port}; for a gateway that speaks on its pipes, use --via stdio',
   )
 }
 
 export interface CommandOptions {
   /** The program and its arguments, with the placeholders `{upstream}`, `{policy}`, `{port}` and `{tmp}`. */
   template: readonly string[]
-  /** Value of `{policy}`. Default: empty. */
+  /** The value of `{policy}`: the path of a policy file. Default: empty. */
   policyFile?: string
   bearers?: readonly string[]
   /** Whether the gateway speaks MCP on stdin and stdout. Default: it listens over HTTP. */
@@ -164,13 +164,13 @@ export function command({ template, policyFile = '', bearers = [], pipes = false
       advances: false,
       grants: pipes ? 1 : Math.max(1, bearers.length),
       namesRules: false,
-      // A gateway on pipes cannot tell callers apart, so all names share one caller.
+      // A gateway on pipes cannot tell callers apart, so one caller is used for all names.
       caller: (server, as) => callers.get(server, pipes ? '' : as),
       bridged: pipes,
       ...(pipes ? {} : furtherSessions(callers, protocol)),
-      lastWords() {
-        const gone = processes.find(({ ended }) => ended !== undefined) ?? processes.at(-1)
-        return gone === undefined ? '' : sayings(gone)
+      lastOutput() {
+        const process = processes.find(({ ended }) => ended !== undefined) ?? processes.at(-1)
+        return process === undefined ? '' : endingOf(process)
       },
       async close() {
         await callers.close()
@@ -181,13 +181,13 @@ export function command({ template, policyFile = '', bearers = [], pipes = false
   }
 }
 
-function sayings({ ended, lastWords }: GatewayProcess): string {
+function endingOf({ ended, lastOutput }: GatewayProcess): string {
   const what = ended === undefined ? '' : `the gateway ${ended}`
-  const said = lastWords === '' ? '' : `its last words: ${lastWords}`
+  const said = lastOutput === '' ? '' : `its last output: ${lastOutput}`
   return [what, said].filter(text => text !== '').join('; ')
 }
 
-/** Returns a port that is free now, for a program that needs the number of its port. */
+/** Returns the number of a port that is free now. */
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
@@ -199,17 +199,17 @@ async function freePort(): Promise<number> {
 }
 
 /**
- * Connects to a gateway that already runs and has the stage's server as its upstream.
+ * Uses a gateway that already runs. The stage's server has to be its upstream.
  *
- * @param bearers the tokens by which the gateway knows its callers
+ * @param bearers the bearer tokens of the callers, which the gateway has to know
  */
 export function url(mcpUrl: string, bearers: readonly string[] = []): OpenWay {
   return async (stage, names, protocol = REVISION) => {
     if (stage.servers.length > 1) {
       throw new Refusal(
         'one_url',
-        'one URL is in front of one server',
-        'pick it with --server instanode, or safebot',
+        'a gateway URL serves one server, and this rehearsal has several',
+        'choose the server with --server instanode or --server safebot',
       )
     }
     const callers = new Callers((_server, as) =>

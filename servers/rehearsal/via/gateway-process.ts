@@ -9,12 +9,12 @@ import { LineReader } from '../../../shared/mcp/line-reader.js'
 /** Time between SIGTERM and SIGKILL when a gateway is ended, in milliseconds. */
 const END_MS = 2000
 
-/** How long the pipes of a gateway may stay open after its process has ended, in milliseconds. */
+/** Maximum time to wait for a gateway's pipes to close after its process has ended, in milliseconds. */
 const PIPES_MS = 250
 
 /**
- * Maximum length of the output that is kept, in characters. Errors quote it, and the gateway's URL is found
- * in it.
+ * Maximum length of the output that is kept, in characters. The output is quoted in errors, and searched for
+ * the gateway's URL.
  */
 const KEPT_CHARS = 64 * 1024
 
@@ -32,16 +32,16 @@ export interface GatewayProcessOptions {
   template: readonly string[]
   placeholders: Placeholders
   machine: Clock
-  /** Receives each line of stdout. Default: stdout is kept with stderr, to be quoted in errors. */
+  /** Called with each line of stdout. Default: stdout is kept in `output`, like stderr. */
   onLine?: (line: string) => void
   onEnd?: () => void
 }
 
 /**
- * A gateway that the rehearsal starts in a process group of its own.
+ * A gateway that the rehearsal starts, in its own process group.
  *
- * A temporary folder is its `HOME` and its `{tmp}`, so that no counter is left after its end. `close` ends
- * the whole process group, because `npx` and shells start further processes.
+ * `HOME` and `{tmp}` are a temporary folder, so that a gateway's counters do not outlive it. `close` ends the
+ * whole process group, because `npx` and shells start further processes.
  */
 export class GatewayProcess {
   readonly #process: ChildProcess
@@ -76,7 +76,7 @@ export class GatewayProcess {
       }
       child.once('close', (code, signal) => end(endOf(code, signal)))
       child.once('exit', (code, signal) => {
-        // A process outside of the group may keep the pipes open. Then the `close` event never comes.
+        // A process outside of the group may keep the pipes open. Then there is no `close` event.
         const { machine } = options
         machine.wakeAt(machine.now() + PIPES_MS, () => end(endOf(code, signal)))
       })
@@ -126,13 +126,13 @@ export class GatewayProcess {
     return this.#ended
   }
 
-  /** The last output of the gateway, at most {@link KEPT_CHARS} characters. */
+  /** The output of the gateway. Only the last {@link KEPT_CHARS} characters are kept. */
   get output(): string {
     return this.#output
   }
 
-  /** The last three lines of output, at most 300 characters, for an error. Empty if there is no output. */
-  get lastWords(): string {
+  /** The last three lines of output, shortened to 300 characters. Empty if there is no output. */
+  get lastOutput(): string {
     const lines = this.#output.trim().split('\n')
     return lines.slice(-3).join(' | ').slice(-300)
   }
@@ -150,7 +150,7 @@ export class GatewayProcess {
     const kill = machine.wakeAt(machine.now() + END_MS, () => this.#kill('SIGKILL'))
     await this.#over
     kill.cancel()
-    // Other processes of the group may still run when the gateway has ended.
+    // Other processes of the group may still be running after the gateway has ended.
     this.#kill('SIGKILL')
     process.off('exit', this.#onExit)
     for (const pipe of [this.#process.stdin, this.#process.stdout, this.#process.stderr]) pipe?.destroy()

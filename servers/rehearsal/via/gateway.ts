@@ -4,42 +4,45 @@ import type { Stage } from '../stage/stage.js'
 import { type Caller, type Callers, isModernRevision } from './caller.js'
 
 /**
- * Tokens of the stage's accounts. Callers use them with a gateway that forwards bearer tokens to the
- * upstream.
+ * Tokens of the stage's accounts. Callers send these tokens if the gateway has no tokens of its own, because
+ * such a gateway forwards tokens to the upstream.
  */
 const ACCOUNT_TOKENS = ['understudy-paid-token', 'understudy-paid-token-2'] as const
 
-/** A gateway under test, with the callers that use it. */
+/** A gateway under test. Callers send requests through it. */
 export interface Way {
   /** The name of the gateway in the report. */
   readonly name: string
-  /** Whether the gateway uses the stage's clock. If not, the rehearsal cannot move the gateway's time. */
+  /** Whether the gateway uses the stage's clock. If not, the rehearsal cannot advance the gateway's clock. */
   readonly advances: boolean
   /** Number of callers that the gateway can tell apart. */
   readonly grants: number
-  /** Whether the gateway's denials name their rule, as those of the builtin gateway do. */
+  /** Whether a denial by the gateway names the rule. Only denials by the builtin gateway do. */
   readonly namesRules: boolean
   /**
-   * Whether the gateway's upstream may be a bridge from pipes to HTTP. A bridge may turn an HTTP error of the
-   * stage into a JSON-RPC error, which gives quota back. Default: there is no bridge.
+   * Whether a bridge from pipes to HTTP can be between the gateway and the upstream. A bridge may turn an
+   * HTTP error of the upstream into a JSON-RPC error, and the gateway then gives quota back. Default: there
+   * is no bridge.
    */
   readonly bridged?: boolean
   /**
-   * Returns a caller, which opens its session on first use.
+   * Returns a caller. Opens its session when the caller is first requested.
    *
    * @throws Refusal if the gateway does not start or opens no session
    */
   caller(server: ServerName, as: string): Promise<Caller>
   /**
-   * Opens another session of a caller. Undefined for a gateway on pipes, which has only one session, and in
-   * the modern era, which has none. @throws Refusal if the gateway does not start or opens no session
+   * Opens a further session for a caller. Undefined for a gateway on pipes, which has only one session. Also
+   * undefined in the modern era, which has no sessions.
+   *
+   * @throws Refusal if the gateway does not start or opens no session
    */
   newSession?(server: ServerName, as: string): Promise<Caller>
   /**
-   * Returns the last output of a gateway that the rehearsal started, for a report that ends early. Empty if
-   * there is none.
+   * Returns the last output of a gateway that the rehearsal started, for the report of a rehearsal that ends
+   * early. Empty if there is no output.
    */
-  lastWords?(): string
+  lastOutput?(): string
   /**
    * Approves the pending calls and returns their number. Undefined if the rehearsal cannot approve calls of
    * this gateway.
@@ -51,12 +54,15 @@ export interface Way {
 /**
  * Opens a gateway in front of the stage.
  *
- * @param names the names of the callers, each with a grant of its own
- * @param protocol the revision that callers speak. Default: {@link REVISION}
+ * @param names the names of the callers, which are also the names of their grants
+ * @param protocol the MCP revision that callers speak. Default: {@link REVISION}
  */
 export type OpenWay = (stage: Stage, names: readonly string[], protocol?: string) => Promise<Way>
 
-/** Returns the `newSession` of a gateway. Empty in the modern era, which has no sessions. */
+/**
+ * Returns an object with `newSession` for {@link Way}. Returns an empty object in the modern era, which has
+ * no sessions.
+ */
 export function furtherSessions(callers: Callers, protocol: string): Pick<Way, 'newSession'> {
   if (isModernRevision(protocol)) return {}
   return { newSession: (server, as) => callers.another(server, as) }
@@ -65,8 +71,8 @@ export function furtherSessions(callers: Callers, protocol: string): Pick<Way, '
 /**
  * Returns the headers that a caller sends to an external gateway.
  *
- * @param bearers the tokens by which the gateway knows its callers, in the order of `names`. Default: tokens
- *   of accounts
+ * @param bearers the tokens of the callers at the gateway, in the order of `names`. If empty, callers use
+ *   tokens of the stage's accounts
  */
 export function headersOf(
   as: string,

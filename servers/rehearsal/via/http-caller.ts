@@ -32,26 +32,29 @@ export interface HttpCallerOptions {
   machine: Clock
   /** The revision that the caller speaks. Default: {@link REVISION}. */
   protocol?: string
-  /** Returns whether the upstream is busy. Default: never. */
+  /** Returns whether the upstream is busy. Default: the upstream is never busy. */
   busy?: () => boolean
 }
 
 /** The response to one POST. */
 interface Posted {
   readonly messages: readonly unknown[]
-  /** The answer for the caller if none of the messages is a JSON-RPC answer. */
+  /** The answer to return if none of the messages is a JSON-RPC answer. */
   readonly answer: Answer
   readonly status?: number
   readonly headers?: IncomingHttpHeaders
 }
 
-/** Calls a gateway over Streamable HTTP, in a session if the gateway opens one. */
+/** Calls a gateway over Streamable HTTP. Uses a session if the gateway opens one. */
 export class HttpCaller implements Caller {
   readonly #options: HttpCallerOptions
   readonly #headers: Record<string, string>
   readonly #protocol: string
   readonly #poster: Poster
-  /** By id, the modern requests that are under way. A request is cancelled by closing its connection. */
+  /**
+   * In the modern era, the requests under way, by id. Aborting the controller closes the connection, which
+   * cancels the request.
+   */
   readonly #cancels = new Map<unknown, AbortController>()
   #lastId = 0
 
@@ -69,7 +72,7 @@ export class HttpCaller implements Caller {
   /**
    * Opens a caller and makes its first request.
    *
-   * @throws Refusal `gateway_refused` if the request gets no result
+   * @throws Refusal `gateway_refused` if the first request gets no result
    */
   static async open(options: HttpCallerOptions): Promise<HttpCaller> {
     const caller = new HttpCaller(options)
@@ -112,7 +115,7 @@ export class HttpCaller implements Caller {
   async close(): Promise<void> {
     const { signal, over } = deadline(this.#options.machine, END_MS)
     if (this.#headers['Mcp-Session-Id'] !== undefined) {
-      // An error is ignored, because the gateway may already have ended.
+      // Errors are ignored, because the gateway may have ended.
       await this.#poster
         .send({ method: 'DELETE', headers: this.#headers, body: '', signal })
         .catch(() => undefined)
@@ -163,7 +166,7 @@ export class HttpCaller implements Caller {
   }
 }
 
-/** Returns the headers that the modern era requires for a body. */
+/** Returns the headers that a request with this body needs in the modern era. */
 function headersOf(body: unknown, protocol: string): Record<string, string> {
   return Array.isArray(body) ? { 'mcp-protocol-version': protocol } : mirroredHeaders(body)
 }
@@ -172,14 +175,14 @@ function headersOf(body: unknown, protocol: string): Record<string, string> {
 const END_MS = 2000
 
 /**
- * How long an event stream is read after the last answer, in milliseconds. Some gateways leave the stream
- * open.
+ * How long an event stream is read after the last answer, in milliseconds. The wait is limited, because some
+ * gateways leave the stream open.
  */
 const LINGER_MS = 250
 
 /**
- * Returns the answer with the request's id. If there is none, returns an answer with an id that no request of
- * the body has, so that the judge reports it.
+ * Returns the answer with the id of the request. If there is none, returns an answer whose id belongs to no
+ * request of the body, so that the judge reports the wrong id.
  *
  * @param batch the ids of all requests of the body
  */
@@ -221,13 +224,16 @@ interface Post {
   headers: Record<string, string>
   body: string
   signal: AbortSignal
-  /** The number of answers in an event stream. The stream may stay open after the last answer. Default 0. */
+  /**
+   * Number of answers after which an event stream is complete. 0 means that the stream is read to its end.
+   * Default 0.
+   */
   requests?: number
 }
 
 /**
- * Sends requests on reused connections. A rehearsal makes thousands of requests, and `fetch` costs as much as
- * a call.
+ * Sends HTTP requests on reused connections. Does not use `fetch`, because `fetch` takes as much time as the
+ * call itself, and a rehearsal makes thousands of calls.
  */
 class Poster {
   readonly #url: URL
@@ -278,7 +284,7 @@ class Poster {
         response.on('end', end)
       })
       sent.on('error', (error: NodeJS.ErrnoException) => {
-        // The gateway closed the idle connection just before this request. The request is sent again.
+        // The gateway closed the idle connection just before this request, so the request is sent again.
         if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(this.send(post))
         else reject(error)
       })

@@ -24,14 +24,17 @@ export interface PipeCallerOptions {
   protocol: string
   /** Returns whether the upstream is busy. */
   busy: () => boolean
-  /** Called with the process as soon as it runs. */
+  /** Called with the process as soon as the process runs. */
   onStart(process: GatewayProcess): void
 }
 
-/** How long a request still waits for its own answer after an answer with an unknown id, in milliseconds. */
+/**
+ * After an answer with an unknown id, the time that a request still waits for its own answer, in
+ * milliseconds.
+ */
 const OWN_ANSWER_MS = 300
 
-/** Maximum number of server messages that are kept for the next answer. */
+/** Maximum number of notifications and requests of the server that are kept until the next answer. */
 const MAX_OTHERS = 1000
 
 /** Calls a gateway that runs as a child process and speaks MCP on stdin and stdout. */
@@ -73,10 +76,14 @@ export class PipeCaller implements Caller {
     try {
       await greet(caller, template.join(' '), protocol)
     } catch (error) {
-      const said = [caller.#process.lastWords, caller.#noise].filter(text => text !== '').join(' | ')
+      const said = [caller.#process.lastOutput, caller.#noise].filter(text => text !== '').join(' | ')
       if (!(error instanceof Refusal) || error.code !== 'gateway_refused') throw error
       const why = said === '' ? error.reason : `${error.reason}, and said: ${cut(said)}`
-      throw new Refusal(error.code, why, 'check that it speaks MCP on its pipes, a JSON-RPC message a line')
+      throw new Refusal(
+        error.code,
+        why,
+        'check that it speaks MCP on its pipes, with one JSON-RPC message on each line',
+      )
     }
     return caller
   }
@@ -139,8 +146,9 @@ export class PipeCaller implements Caller {
       waiting({ kind: 'response', message, others })
       return
     }
-    // No waiting request has this id. The oldest one gets the answer unless its own answer arrives, and the
-    // judge reports it. An error without an id may refuse a whole batch, so all its requests get the error.
+    // No waiting request has this id. The oldest waiting request gets the answer unless its own answer
+    // arrives, and the judge then reports the wrong id. An error without an id can refuse a whole batch, so
+    // all waiting requests of the batch get the error.
     const anonymous = message.id === undefined || message.id === null
     const batch = anonymous ? this.#batch.filter(id => this.#waiting.has(id)) : []
     const ids = batch.length > 0 ? batch : [...this.#waiting.keys()].slice(0, 1)

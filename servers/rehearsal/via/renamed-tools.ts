@@ -12,10 +12,11 @@ import type { OpenWay } from './gateway.js'
 const MAX_NAMED = 12
 
 /**
- * Translates tool names between the rehearsal and a gateway. Calls use the gateway's names, and lists use the
- * stand-ins'.
+ * Translates tool names between the rehearsal and a gateway. Calls are sent with the gateway's names, and
+ * lists are returned with the stand-ins' names.
  *
- * @throws Refusal `no_such_tools` when the gateway is opened, if it lists no tool with such a name
+ * @throws Refusal `no_such_tools`, when the gateway is opened, if the gateway lists no tool with a name from
+ *   `naming`
  */
 export function withToolNames(open: OpenWay, naming: ToolNaming): OpenWay {
   return async (stage, callers, protocol) => {
@@ -65,7 +66,7 @@ function noSuchTools(naming: ToolNaming, listed: readonly string[]): Refusal {
   )
 }
 
-/** A caller that uses the gateway's names in calls, and the stand-ins' names in lists. */
+/** A caller that sends calls with the gateway's names, and returns lists with the stand-ins' names. */
 class RenamedCaller implements Caller {
   readonly #caller: Caller
   readonly #names: ToolNames

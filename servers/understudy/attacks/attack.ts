@@ -14,10 +14,10 @@ const FIXTURES = fixture('attacks')
 const name = z.string().regex(/^[a-z0-9-]+$/, { error: 'a name of small letters, digits and dashes' })
 
 /**
- * The schema of an attack profile, which describes the hostile content of the stand-ins.
+ * The schema of an attack profile. A profile describes hostile content that the stand-ins show.
  *
- * Attacks are harmless. Their instructions to an agent lead to `.invalid` names or to a room of this process,
- * and their secrets are invented.
+ * Attacks are harmless. Their instructions tell an agent to send data to `.invalid` names or to a room of
+ * this process. All secrets are invented.
  */
 const attackSchema = strict({
   name,
@@ -27,14 +27,14 @@ const attackSchema = strict({
   rooms: z
     .record(name, z.array(strict({ from: z.string(), text: z.string() })).min(1))
     .exactOptional()
-    .describe('rooms with what strangers have said in them, by a name to find them by'),
+    .describe('rooms with messages from strangers. The key is a name for the room'),
   receivers: z
     .record(
       name,
       strict({
-        account: z.string().describe('the id of the account that owns it'),
+        account: z.string().describe('the id of the account that owns the receiver'),
         name: z.string(),
-        deliveries: z.array(z.string()).exactOptional().describe('bodies that strangers have posted'),
+        deliveries: z.array(z.string()).exactOptional().describe('bodies of requests from strangers'),
       }),
     )
     .exactOptional(),
@@ -61,7 +61,7 @@ export async function attackNames(): Promise<string[]> {
 /**
  * Reads attack profiles by their names.
  *
- * @throws Refusal `unknown_attack` with the known names, or `bad_attack`
+ * @throws Refusal `unknown_attack` with the known names, or `bad_attack` with each wrong field
  */
 export async function readAttacks(names: readonly string[]): Promise<Attack[]> {
   const known = await attackNames()

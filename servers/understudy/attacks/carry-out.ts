@@ -7,20 +7,20 @@ import { sinkUrl } from '../../safebot/hostile.js'
 import type { RunningInstanode, RunningSafebot } from '../start-servers.js'
 import type { Attack } from './attack.js'
 
-/** An attack that is on, with the rooms and receivers that it has created. */
+/** An attack that is switched on, with the rooms and receivers that the attack has created. */
 export interface RunningAttack {
   readonly name: string
   readonly about: string
   /**
-   * The URLs of rooms with their keys, by the names in the profile. `sink` is the room that receives copies
-   * of messages.
+   * The URLs of the created rooms, by the names in the profile. A URL contains the key of its room. `sink` is
+   * the room that receives copies of messages.
    */
   readonly rooms: Readonly<Record<string, string>>
-  /** The tokens of receivers, by the names in the profile. */
+  /** The tokens of the created receivers, by the names in the profile. */
   readonly receivers: Readonly<Record<string, string>>
 }
 
-/** The servers that an attack acts on. */
+/** The parts of the instance that an attack changes. */
 export interface AttackTarget {
   readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
@@ -29,15 +29,15 @@ export interface AttackTarget {
 }
 
 /**
- * Creates the rooms and receivers of attacks with ordinary calls, which the journal records. Then sets
- * overlays and faults.
+ * Creates the rooms and receivers of attacks with ordinary calls, which the journal records. Then sets the
+ * overlays and faults of the attacks.
  */
 export async function carryOut(attacks: readonly Attack[], target: AttackTarget): Promise<RunningAttack[]> {
   const running: RunningAttack[] = []
   for (const attack of attacks) {
     const { name, about } = attack
-    const rooms = await plantRooms(attack, target)
-    running.push({ name, about, rooms, receivers: await plantReceivers(attack, target) })
+    const rooms = await createRooms(attack, target)
+    running.push({ name, about, rooms, receivers: await createReceivers(attack, target) })
   }
   const overlays = attacks.flatMap(attack => attack.overlays ?? [])
   const faults = attacks.flatMap(attack => attack.faults ?? [])
@@ -46,7 +46,7 @@ export async function carryOut(attacks: readonly Attack[], target: AttackTarget)
   return running
 }
 
-async function plantRooms(
+async function createRooms(
   { rooms = {}, safebot }: Attack,
   target: AttackTarget,
 ): Promise<Record<string, string>> {
@@ -67,7 +67,7 @@ async function plantRooms(
   return urls
 }
 
-async function plantReceivers(
+async function createReceivers(
   { receivers = {} }: Attack,
   target: AttackTarget,
 ): Promise<Record<string, string>> {
@@ -91,11 +91,11 @@ async function called(
 ): Promise<Record<string, unknown>> {
   const { structuredContent } = await client.callTool({ name, arguments: args })
   if (isObject(structuredContent)) return structuredContent
-  throw new Refusal('attack_failed', `${name} did not plant what the attack needs`)
+  throw new Refusal('attack_failed', `${name} returned no structured result, which the attack needs`)
 }
 
 function textIn(result: Record<string, unknown>, key: string): string {
   const value = result[key]
   if (typeof value === 'string') return value
-  throw new Refusal('attack_failed', `${key} is missing from what the attack needs`)
+  throw new Refusal('attack_failed', `the result of a call that prepares the attack has no ${key}`)
 }

@@ -4,7 +4,7 @@ import type { SafebotHostility } from '../../safebot/hostile.js'
 import { readAttacks } from './attack.js'
 import { type AttackTarget, carryOut, type RunningAttack } from './carry-out.js'
 
-/** The server options of attacks, and the actions to carry out after the start. */
+/** The options that attacks give to the servers, and a function to call after the servers have started. */
 export interface HostileOptions {
   readonly instanode: InstanodeHostility
   readonly safebot: SafebotHostility
@@ -12,10 +12,10 @@ export interface HostileOptions {
 }
 
 /**
- * Prepares attacks and logs a warning for each. If two change the same option of a server, the later one
- * wins.
+ * Prepares attacks, and logs a warning for each attack. If two attacks set the same option of a server, the
+ * later attack wins.
  *
- * @param names names in fixtures/attacks
+ * @param names names of profiles in fixtures/attacks
  * @throws Refusal `unknown_attack`, `bad_attack`
  */
 export async function prepare(names: readonly string[], log: Log | undefined): Promise<HostileOptions> {

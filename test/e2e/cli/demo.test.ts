@@ -41,7 +41,7 @@ describe('understudy demo', () => {
     expect(scenesOf(stdout)).toEqual(SCENES.slice(0, 4))
     expect(stderr).toBe(
       'understudy: scene 4 of 7 ("The 31st call in a minute is denied") failed: claim_token: expected a denial ' +
-        'by the policy and no call of the server, got a result (calls of the server: 1)\n',
+        'by the policy, and no call that reached a server, got a result (calls that reached a server: 1)\n',
     )
   })
 

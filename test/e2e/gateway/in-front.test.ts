@@ -106,7 +106,7 @@ describe('a gateway of an instance', () => {
     const agent = await connectOver(alone.gateways.instanode.url)
     expect(textOf(await call(agent, 'delete_resource', { token: 'x' }))).toContain('POLICY DENIED')
     await expect(createInstanode({ gateways: { safebot: INSTANODE } })).rejects.toThrow(
-      /in front of "safebot", which this instance does not have/,
+      /configured for "safebot", and this instance has no such server/,
     )
   })
 

@@ -121,7 +121,7 @@ describe('a rehearsal fails', () => {
       via: busybody,
     })
     expect(wrongOf(rehearsal).join('\n')).toContain(
-      'calls that no row has made: reached the upstream: create_room',
+      'calls that belong to no row: reached the upstream: create_room',
     )
   })
 })

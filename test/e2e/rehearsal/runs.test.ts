@@ -61,7 +61,7 @@ describe('a gateway that is started', () => {
   it('and refuses its policy is quoted, with a remedy for the policy', async () => {
     const program = 'console.error("policy.yaml:3: unknown key tols"); process.exit(1)'
     await expect(through(program)).rejects.toThrow(
-      /ended with code 1, and said: policy\.yaml:3: unknown key tols: it refuses its policy: name one in a language/,
+      /ended with code 1, and said: policy\.yaml:3: unknown key tols: the gateway refuses its policy: name a policy in a language/,
     )
   })
 
@@ -81,7 +81,7 @@ describe('a gateway that is started', () => {
       require('node:readline').createInterface({ input: process.stdin }).on('line', line => answer(JSON.parse(line)))`
     const { ok, stopped, rows } = await through(program, { pipes: true, args: [] })
     expect(ok).toBe(false)
-    expect(stopped).toContain('the gateway ended with code 4; its last words: out of licences')
+    expect(stopped).toContain('the gateway ended with code 4; its last output: out of licences')
     expect(rows.at(-1)).toMatchObject({ mark: 'unchecked' })
   })
 })

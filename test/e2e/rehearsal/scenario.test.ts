@@ -32,9 +32,15 @@ describe('a scenario from a file', () => {
   })
 
   it.each([
-    [[{ call: 'room_status', args: { url: '$rooom' } }], '$rooom stands for nothing here: there are $room'],
+    [
+      [{ call: 'room_status', args: { url: '$rooom' } }],
+      '$rooom refers to no value: the known references are $room',
+    ],
     [[{ cal: 'room_status' }], 'scenario.steps[0] is "cal", which is no kind of step'],
-    [[{ advance: 'soon' }], 'scenario.steps[0].advance is milliseconds, or a number with ms, s, m, h or d'],
+    [
+      [{ advance: 'soon' }],
+      'scenario.steps[0].advance is a number of milliseconds, or a number and one of the units',
+    ],
     [[{ call: 'room_status', expect: 'maybe' }], 'scenario.steps[0].expect is "maybe"'],
     [[], 'scenario.steps is []'],
   ])('that is wrong is refused: %j', async (steps, why) => {

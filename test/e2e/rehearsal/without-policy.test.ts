@@ -192,7 +192,10 @@ describe('the limit of a scenario', () => {
     const failing = { ...limited('bucket', 8), args: { url: 'no room' } }
     const rehearsal = await rehearse({ scenario: await scenario([failing]), via: scripted({}) })
     expect(rehearsal.rows).toMatchObject([
-      { mark: 'unchecked', why: expect.stringMatching(/^no call was denied for certain: .* run it again/) },
+      {
+        mark: 'unchecked',
+        why: expect.stringMatching(/^no denial was certain, because .* run the rehearsal again/),
+      },
     ])
     expect(rehearsal.ok).toBe(false)
   })

@@ -268,7 +268,7 @@ describe('bad input', () => {
     await createWebhook(account)
     await expect(Reflect.apply(understudy.restore, understudy, [given])).rejects.toMatchObject({
       code: 'no_snapshot',
-      hint: 'give what snapshot() returned',
+      hint: 'pass the value that snapshot() returned',
     })
     expect(await listed(account)).toHaveLength(1)
   })

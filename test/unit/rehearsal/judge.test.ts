@@ -150,7 +150,7 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
     { ...denied, answer: response(null) },
     'is denied by shut, but its answer does not say so: no result, but null',
   ],
-  ['answers under another id', 'id', { id: 8 }, 'was answered under the id 7 in place of 8'],
+  ['answers under another id', 'id', { id: 8 }, 'was answered under the id 7 instead of 8'],
   [
     'answers an error of the upstream under no id',
     'id',
@@ -158,43 +158,43 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
       answer: { kind: 'response', others: [], message: { id: null, error: ERROR } },
       arrived: [arrival({ answer: { error: ERROR } })],
     },
-    'was answered under the id null in place of 7',
+    'was answered under the id null instead of 7',
   ],
   [
     'answers a denial under another id',
     'id',
     { ...denied, id: 8 },
-    'was answered under the id 7 in place of 8',
+    'was answered under the id 7 instead of 8',
   ],
   [
     'replaces a result',
     'answer',
     { answer: response({ ...RESULT, content: [] }) },
-    'reached the upstream, and its caller got another result than it gave: content differs',
+    "reached the upstream, and its caller got a different result than the upstream's: content differs",
   ],
   [
     'drops structuredContent',
     'answer',
     { answer: response({ content: RESULT.content }) },
-    'reached the upstream, and its caller got another result than it gave: structuredContent differs',
+    "reached the upstream, and its caller got a different result than the upstream's: structuredContent differs",
   ],
   [
     'adds to a result',
     'answer',
     { answer: response({ ...RESULT, _meta: {} }) },
-    'reached the upstream, and its caller got another result than it gave: _meta differs',
+    "reached the upstream, and its caller got a different result than the upstream's: _meta differs",
   ],
   [
     'adds a name of the protocol to _meta',
     'answer',
     { answer: response({ ...RESULT, _meta: { 'io.modelcontextprotocol/subscriptionId': 1 } }) },
-    'reached the upstream, and its caller got another result than it gave: _meta differs',
+    "reached the upstream, and its caller got a different result than the upstream's: _meta differs",
   ],
   [
     'says that an allowed call was denied',
     'answer',
     { answer: response(DENIED) },
-    'reached the upstream, and its caller got another result than it gave: content, structuredContent, isError differ',
+    "reached the upstream, and its caller got a different result than the upstream's: content, structuredContent, isError differ",
   ],
   [
     'answers with HTTP 500',
@@ -212,7 +212,7 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
     'makes a result of an error',
     'answer',
     { arrived: [arrival({ answer: { error: { code: 1, message: 'm' } } })] },
-    'reached the upstream, and its caller got a result in place of its JSON-RPC error',
+    "reached the upstream, and its caller got a result instead of the upstream's JSON-RPC error",
   ],
   [
     'makes a result of a failure',
@@ -356,11 +356,11 @@ describe('the judge of notifications', () => {
     [{ uninitialized: 0, cancelled: null, progress: null }, null],
     [
       { uninitialized: 1, cancelled: null, progress: null },
-      'the upstream got calls in a session and no notifications/initialized',
+      'the upstream got calls in a session that had no notifications/initialized',
     ],
     [
       { uninitialized: 0, cancelled: false, progress: true },
-      'a call was cancelled by its caller, and went on at the upstream',
+      'a caller cancelled its call, and the call continued at the upstream',
     ],
     [
       { uninitialized: 0, cancelled: true, progress: false },

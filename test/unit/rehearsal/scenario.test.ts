@@ -46,7 +46,7 @@ describe('a limit of a scenario', () => {
     [
       'a time that is none',
       '{ calls: 30, per: soon }',
-      'scenario.yaml:2: scenario.steps[0].limit.per is milliseconds, or a number with ms, s, m, h or d behind it: 60s',
+      'scenario.yaml:2: scenario.steps[0].limit.per is a number of milliseconds, or a number and one of the units ms, s, m, h, d, e.g. 60s',
     ],
   ])('is refused with its line if it is %s', async (_, limit, sentence) => {
     expect(await refusalOf(`steps:\n  - { call: room_status, limit: ${limit} }\n`)).toBe(
@@ -75,7 +75,7 @@ describe('a scenario that is to be judged without a policy', () => {
     ].join('\n')
     expect(await refusalOf(text)).toBe(
       'Refusal: scenario.yaml:4: scenario.steps[2] has no expect; scenario.yaml:7: scenario.steps[3].batch[1] has no expect: ' +
-        'without a policy each call needs an outcome: expect: allow, deny or approve, or limit: {calls: 30, per: 60s}',
+        'without a policy, give each call an expect (allow, deny or approve) or a limit, e.g. {calls: 30, per: 60s}',
     )
   })
 })
