@@ -54,15 +54,15 @@ const textOrNull = z.string().nullable().exactOptional()
 /** The fields of a filter for entries. */
 export const whereSchema = strict({
   server: text.describe('safebot or instanode'),
-  tool: textOrNull.describe('as it was called; null: no tool was'),
+  tool: textOrNull.describe('the name that the caller used; null for a request that calls no tool'),
   caller: text,
-  outcome: z.enum(OUTCOMES).exactOptional().describe('an entry that is under way has none yet'),
+  outcome: z.enum(OUTCOMES).exactOptional().describe('an entry in progress has no outcome yet'),
   method: textOrNull,
   session: textOrNull,
   transport: z.enum(TRANSPORTS).exactOptional(),
-  argsHash: textOrNull.describe('sha256: and hex, as in the log of a gateway'),
+  argsHash: textOrNull.describe('sha256: and hex digits, as in the log of a gateway'),
   trace: textOrNull.describe('the trace id of the W3C traceparent'),
-  instance: text.describe('the name of a replica, where a store is shared'),
+  instance: text.describe('the name of a replica, if replicas share a store'),
   arguments: z
     .record(z.string(), z.unknown())
     .exactOptional()
@@ -83,7 +83,8 @@ export type JournalFilter = z.input<typeof whereSchema>
 export type EntryField = Exclude<keyof JournalFilter, 'unknown'>
 
 /**
- * Checks a filter. An undefined field is refused, because it could match no entry or every entry.
+ * Checks a filter. A field with the value undefined is refused, because it could match
+ * no entry or every entry.
  *
  * @throws Refusal `bad_where`, also for an unknown field or outcome
  */
@@ -150,15 +151,15 @@ export function* differences(
 export const pageSchema = strict({
   ...whereSchema.shape,
   after: z.int().min(0).exactOptional().describe('only entries with a higher seq'),
-  limit: z.int().min(1).max(10_000).exactOptional().describe('how many at most; 1,000 if not given'),
+  limit: z.int().min(1).max(10_000).exactOptional().describe('maximum number of entries; 1,000 if not given'),
 })
 
 export type PageRequest = z.input<typeof pageSchema>
 
 /** The options of a wait: the number of entries and the time limit. */
 export const waitSchema = strict({
-  count: z.int().min(1).max(10_000).exactOptional().describe('how many distinct entries; 1 if not given'),
-  timeoutMs: z.int().min(0).exactOptional().describe('of the machine’s time; 5,000 if not given'),
+  count: z.int().min(1).max(10_000).exactOptional().describe('number of distinct entries; 1 if not given'),
+  timeoutMs: z.int().min(0).exactOptional().describe('milliseconds of machine time; 5,000 if not given'),
 })
 
 export type WaitOptions = z.input<typeof waitSchema> & {
@@ -167,8 +168,8 @@ export type WaitOptions = z.input<typeof waitSchema> & {
 }
 
 /**
- * Returns the first entries whose bodies together have at most {@link MAX_READ_BYTES}, but at least one
- * entry.
+ * Returns as many of the first entries as fit into {@link MAX_READ_BYTES} with their bodies, and at least
+ * one.
  */
 export function withinReadLimit(entries: JournalEntry[]): JournalEntry[] {
   let bytes = 0
@@ -194,7 +195,7 @@ export interface KnownNames {
  * `expectNothing` would always succeed. A name that an entry already has is allowed, because a client may
  * have called a tool that does not exist.
  *
- * @param seen whether an entry matches a filter
+ * @param seen returns whether the journal has an entry that matches a filter
  * @throws Refusal `unknown_server`, `unknown_tool` or `unknown_method`, with the closest name
  */
 export function requireKnownNames(
@@ -206,7 +207,7 @@ export function requireKnownNames(
     throw new Refusal(
       'unknown_server',
       `there is no server ${JSON.stringify(server)}`,
-      meant(server, known.servers()),
+      closestHint(server, known.servers()),
     )
   }
   if (unknown) return
@@ -215,7 +216,7 @@ export function requireKnownNames(
     throw new Refusal(
       'unknown_method',
       `there is no method ${JSON.stringify(method)}`,
-      `${meant(method, MCP_METHODS)}. HTTP requests have names like "POST /db/new". ${allowance('method')}`,
+      `${closestHint(method, MCP_METHODS)}. HTTP requests have names like "POST /db/new". ${allowUnknownHint('method')}`,
     )
   }
 }
@@ -232,12 +233,12 @@ function requireTool(
   throw new Refusal(
     'unknown_tool',
     server === undefined ? `no server has a tool ${name}` : `${server} has no tool ${name}`,
-    `${meant(tool, tools)}. ${allowance('tool')}`,
+    `${closestHint(tool, tools)}. ${allowUnknownHint('tool')}`,
   )
 }
 
 /**
- * Returns whether a method is one of MCP, or an HTTP method with a path. Any path is allowed, because
+ * Returns whether a method is one of MCP, or an HTTP verb with a path. Any path is allowed, because
  * receivers have their own paths.
  */
 function isKnownMethod(method: string): boolean {
@@ -245,13 +246,13 @@ function isKnownMethod(method: string): boolean {
   return MCP_METHODS.includes(method) || (METHODS.includes(verb) && path?.startsWith('/') === true)
 }
 
-function meant(word: string, known: readonly string[]): string {
+function closestHint(word: string, known: readonly string[]): string {
   const closest = closestName(word, known)
   return closest === undefined
     ? `there are ${known.join(', ')}`
     : `${JSON.stringify(closest)} is probably meant`
 }
 
-function allowance(what: string): string {
+function allowUnknownHint(what: string): string {
   return `In the filter, unknown: true allows a ${what} that no server has`
 }
