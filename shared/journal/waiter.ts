@@ -113,7 +113,7 @@ export class Waiter implements Watcher {
     const { expected, count } = this.#options
     return new Refusal(
       'journal_wait',
-      `${inWords(expected)} arrived only ${this.#found.size} of ${count} times, and the bodies already exceed ${MAX_BYTES} bytes`,
+      `${inWords(expected)} arrived ${this.#found.size} times instead of ${count}, and the bodies already exceed ${MAX_BYTES} bytes`,
       'wait for fewer entries at once',
     )
   }

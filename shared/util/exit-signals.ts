@@ -6,7 +6,7 @@ export interface ExitSignal {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal
   /**
-   * The exit code that shells use for the signal, for example 130 for SIGINT. Undefined before a signal
+   * The exit code by which shells report the signal, for example 130 for SIGINT. Undefined before a signal
    * arrives.
    */
   readonly exitCode: number | undefined

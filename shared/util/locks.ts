@@ -2,14 +2,14 @@
  * A lock with two modes, shared and exclusive. A request for the exclusive lock waits until running work has
  * ended. Work that starts later waits for the exclusive lock to be released.
  *
- * Work with the shared lock must not acquire the lock again, nor wait for other work that does. Such work
- * could wait for itself.
+ * Work that holds the shared lock must not acquire the lock again, and must not wait for other work that
+ * acquires it. Otherwise the work could wait for itself.
  */
 export class RwLock {
   #inside = 0
   /**
-   * Resolves when the exclusive lock is released. Undefined while no one holds or requests the exclusive
-   * lock.
+   * Resolves when the exclusive lock is released. Undefined while the exclusive lock is neither held nor
+   * requested.
    */
   #closed: Promise<void> | undefined
   #onEmpty: (() => void) | undefined
@@ -26,8 +26,8 @@ export class RwLock {
   }
 
   /**
-   * Keeps the shared lock until `work` ends. Call it with the shared lock, for work that continues after its
-   * caller has released the lock.
+   * Keeps the shared lock until `work` ends, even if the caller releases the lock earlier. The caller must
+   * hold the shared lock.
    */
   extendShared(work: Promise<unknown>): void {
     this.#inside++
@@ -74,7 +74,7 @@ export class OneAtATime {
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#busy.get(key)
     const running = before === undefined ? work() : before.then(work)
-    const done = running.then(nothing, nothing)
+    const done = running.then(ignore, ignore)
     this.#busy.set(key, done)
     try {
       return await running
@@ -84,4 +84,4 @@ export class OneAtATime {
   }
 }
 
-function nothing(): void {}
+function ignore(): void {}
