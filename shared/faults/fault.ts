@@ -105,9 +105,9 @@ export function faultFlaw({ tool, method, do: act }: Fault): string | undefined 
   if ((tool === undefined) === (method === undefined)) {
     return tool === undefined
       ? 'names neither a tool nor a method'
-      : 'names a tool and a method: name one of them'
+      : 'names a tool and a method: name only one of them'
   }
   if (method === undefined || method === 'tools/call') return undefined
-  if ('toolError' in act) return `toolError is an answer to tools/call, not to ${method}: take rpcError`
-  return 'bytes' in act ? `bytes pads an answer to tools/call, not to ${method}: take raw` : undefined
+  if ('toolError' in act) return `toolError is an answer to tools/call, not to ${method}: use rpcError`
+  return 'bytes' in act ? `bytes pads an answer to tools/call, not to ${method}: use raw` : undefined
 }

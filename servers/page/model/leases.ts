@@ -29,7 +29,7 @@ export interface KnownLease {
 }
 
 /**
- * Default length of a lease, in milliseconds. Where the state has shown a lease, its own length is used.
+ * Default length of a lease, in milliseconds. If the state has shown a lease, its real length is used.
  */
 const LEASE_MS = 60_000
 

@@ -71,8 +71,8 @@ export function badRequestSignature(): ServiceRefusal {
   return new ServiceRefusal(
     401,
     { error: 'bad or missing signature' },
-    'send the header "Authorization: SafeBot ts=…,n=<nonce>,sig=…", ' +
-      'where sig is the signature of the text "<METHOD> <path and query> <ts> <nonce>"',
+    'send the header "Authorization: SafeBot ts=…,n=<nonce>,sig=…". ' +
+      'The value of sig is the signature of the text "<METHOD> <path and query> <ts> <nonce>"',
   )
 }
 
