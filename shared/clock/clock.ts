@@ -35,8 +35,7 @@ export interface Wakeup {
  *
  * Other parts of the program store an instant, and compare it with the clock when they read it. They need
  * wake-ups only for work that waits. `advance` runs the wake-ups in the order of their instants. During each
- * wake-up the clock shows that wake-up's instant, so a wake-up never sees a later time than the one it asked
- * for.
+ * wake-up the clock shows that wake-up's instant, so its work never sees a later time.
  */
 export class Clock {
   readonly #queue = new DueQueue()
@@ -149,8 +148,9 @@ export class Clock {
    * Sets the mode, the time, or both. Resolves with the new time when all work that fell due has ended. The
    * time can be set back only if the new mode is manual. Setting it back runs no wake-ups.
    *
-   * @throws Refusal `bad_clock` for an invalid mode or time, `clock_backwards`, `clock_closed`. The clock is
-   *   unchanged then
+   * @throws Refusal `bad_clock` for an invalid mode or time, `clock_backwards`, `clock_closed`. After an
+   *   error,
+   *   the clock is unchanged
    */
   async set(change: ClockChange): Promise<number> {
     const { mode, now } = readChange(change)
@@ -173,7 +173,7 @@ export class Clock {
 
   /**
    * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. The caller must replace
-   * the state as well. Wake-ups stay pending. Those that are then overdue run at the next tick or `advance`.
+   * the state as well. Wake-ups stay pending. Overdue wake-ups run at the next tick or `advance`.
    */
   async restore(snapshot: ClockSnapshot): Promise<void> {
     await this.#move(() => ({ ...snapshot, walk: false }))
@@ -278,8 +278,8 @@ export class Clock {
   }
 
   /**
-   * Waits for tracked work. One turn of the event loop runs all pending microtasks, and so all continuations
-   * in memory.
+   * Waits for tracked work. One turn of the event loop runs all pending microtasks. Among them is every
+   * continuation that waits for no input and no timer.
    */
   async #settle(): Promise<void> {
     await nextTurn()

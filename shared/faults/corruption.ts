@@ -8,7 +8,7 @@ export type Corruption =
   | { kind: 'status'; status: number; body: string; type: string }
   /**
    * Exactly this body is sent instead of the answer. `settled` is true if the fault sets a status or headers.
-   * Only HTTP can send those.
+   * Only HTTP can send a status and headers.
    */
   | { kind: 'raw'; settled: boolean; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** The JSON of the answer is invalid. */

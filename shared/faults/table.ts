@@ -73,7 +73,11 @@ export class FaultTable {
     this.#rows = []
   }
 
-  /** Checks that every fault was applied. @throws Refusal `faults_not_hit` with the others */
+  /**
+   * Checks that every fault was applied at least once.
+   *
+   * @throws Refusal `faults_not_hit`, which lists the faults that were never applied
+   */
   expectAllHit(): void {
     const missed = this.#rows.filter(({ hits }) => hits === 0)
     if (missed.length === 0) return

@@ -33,13 +33,13 @@ export interface JournalOptions {
   maxEntries?: number
   /** Maximum size of all request bodies in memory, in bytes. Works like `maxEntries`. Default 32 MiB. */
   maxBytes?: number
-  /** A file to which every ended entry is also appended. */
+  /** Every entry that has ended is appended to this file. Default: no file. */
   file?: JsonLinesFile
   /** Default true. False only measures the cost: the journal keeps no entries and refuses every proof. */
   enabled?: boolean
   /** Counts the ended entries. */
   tally?: Tally
-  /** The names that a filter may contain. Default: any name. */
+  /** The names that a filter can contain. Default: any name. */
   known?: KnownNames
   /** Called with the error of a listener that threw. Default: the error is ignored. */
   onError?: (error: unknown) => void
@@ -231,7 +231,7 @@ export class Journal {
     return elsewhere
   }
 
-  /** Fetches the entries that have ended on other instances. @returns false if not all could be asked */
+  /** Fetches the entries that have ended on other instances. @returns false if one could not be asked */
   async refresh(): Promise<boolean> {
     return (await this.#share?.refresh()) ?? true
   }

@@ -13,7 +13,7 @@ export interface JournalShare {
   /**
    * Fetches all entries that have ended on other instances so far.
    *
-   * @returns false if not all other instances could be asked
+   * @returns false if one of the other instances could not be asked
    */
   refresh(): Promise<boolean>
 }

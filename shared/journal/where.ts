@@ -45,7 +45,9 @@ export const MCP_METHODS: readonly string[] = [
   'notifications/tasks/status',
 ]
 
-/** Maximum size of the request bodies in one answer, in bytes. A single entry may be larger. */
+/**
+ * Maximum size of the request bodies in one answer, in bytes. An answer with only one entry can exceed it.
+ */
 export const MAX_READ_BYTES = 16 * 1024 * 1024
 
 const text = z.string().exactOptional()
@@ -74,8 +76,8 @@ export const whereSchema = strict({
 })
 
 /**
- * A filter: fields and the values that an entry must have. `arguments` may be a part of the entry's
- * arguments.
+ * A filter: fields and the values that an entry must have. For `arguments`, a part of the entry's arguments
+ * is enough.
  */
 export type JournalFilter = z.input<typeof whereSchema>
 
@@ -86,7 +88,7 @@ export type EntryField = Exclude<keyof JournalFilter, 'unknown'>
  * Checks a filter. A field with the value undefined is refused, because it could match
  * no entry or every entry.
  *
- * @throws Refusal `bad_where`, also for an unknown field or outcome
+ * @throws Refusal `bad_where` for an undefined, unknown or invalid field
  */
 export function readWhere(where: JournalFilter): JournalFilter {
   return checked(whereSchema, where, 'bad_where', 'where')
@@ -121,7 +123,7 @@ function contains(actual: unknown, expected: unknown): boolean {
 /**
  * Yields the differences between `actual` and `expected`, each with a path and both values.
  *
- * @param path path of both values, for error messages
+ * @param path the path at which both values are found. The paths of differences begin with it
  */
 export function* differences(
   actual: unknown,
@@ -168,8 +170,8 @@ export type WaitOptions = z.input<typeof waitSchema> & {
 }
 
 /**
- * Returns as many of the first entries as fit into {@link MAX_READ_BYTES} with their bodies, and at least
- * one.
+ * Returns the first entries, up to a total of {@link MAX_READ_BYTES} of bodies. The very first entry is
+ * always returned.
  */
 export function withinReadLimit(entries: JournalEntry[]): JournalEntry[] {
   let bytes = 0
@@ -192,7 +194,7 @@ export interface KnownNames {
 
 /**
  * Refuses a filter with a server, tool or method that no entry can have. With a misspelled name,
- * `expectNothing` would always succeed. A name that an entry already has is allowed, because a client may
+ * `expectNothing` would always succeed. A name that an entry already has is allowed, because a client can
  * have called a tool that does not exist.
  *
  * @param seen returns whether the journal has an entry that matches a filter

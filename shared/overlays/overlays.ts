@@ -273,7 +273,7 @@ function concerns(overlay: Overlay, server: string, caller: string | undefined):
   return overlay.callers === undefined || (caller !== undefined && overlay.callers.includes(caller))
 }
 
-/** A tool in a list. An added tool may lack a title and annotations, which every genuine tool has. */
+/** A tool in a list. An added tool can lack a title and annotations, which every genuine tool has. */
 interface ListedTool extends Omit<ToolListing, 'title' | 'annotations'> {
   title?: string
   annotations?: Partial<ToolListing['annotations']>

@@ -20,8 +20,8 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
 }
 
 /**
- * Creates the schema of an object that is one of several kinds. Each kind has a field that
- * identifies it, because no other kind has that field.
+ * Creates the schema of an object that is one of several kinds. Each kind has a field that no other kind has.
+ * This field identifies the kind.
  *
  * @param what the name of the object in errors, for example `fault`
  * @param kinds the schema of each kind, by the field that identifies it
@@ -93,7 +93,7 @@ function sentences(
   ]
 }
 
-/** Returns a hint with the allowed word that is closest to a wrong one, or an empty text. */
+/** If a value is a misspelled word, returns a hint with the allowed word. Otherwise returns an empty text. */
 function closestHint(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.code !== 'invalid_value' || typeof value !== 'string') return ''
   const closest = closestName(
@@ -104,7 +104,8 @@ function closestHint(issue: z.core.$ZodIssue, value: unknown): string {
 }
 
 /**
- * Returns whether an issue shows a mistake within this kind of object, rather than a value of another kind.
+ * Returns true if an issue is a mistake in an object of this kind. Returns false if the object seems to be of
+ * another kind.
  */
 function isWithinKind({ code, path }: z.core.$ZodIssue, value: unknown): boolean {
   if (path.length === 0) return code === 'unrecognized_keys'

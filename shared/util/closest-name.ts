@@ -1,6 +1,6 @@
 /**
- * Finds the known name that is closest to a word. At most a third of the letters may differ, or one letter of
- * a short word. Returns undefined if no name is that close.
+ * Finds the known name that is closest to a word. Up to a third of the letters can differ, and in
+ * a short word one letter. Returns undefined if no name is that close.
  */
 export function closestName(word: string, known: readonly string[]): string | undefined {
   const maxDistance = Math.max(1, Math.floor(word.length / 3))

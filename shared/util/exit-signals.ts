@@ -15,8 +15,8 @@ export interface ExitSignal {
 }
 
 /**
- * Listens for signals that ask the process to end, so that it can clean up. A second signal ends the process
- * immediately.
+ * Listens for signals that ask the process to end, so that the process can clean up first. A second signal
+ * ends the process immediately.
  */
 export function exitSignal(): ExitSignal {
   const controller = new AbortController()

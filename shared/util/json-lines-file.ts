@@ -18,7 +18,7 @@ interface LineWriter {
 }
 
 /**
- * A file of JSON lines with one entry per line. A new file is readable only by its owner, because entries may
+ * A file with one entry, as JSON, on each line. A new file is readable only by its owner, because entries may
  * contain secrets.
  */
 export class JsonLinesFile {

@@ -64,7 +64,8 @@ export class RwLock {
 }
 
 /**
- * Runs work for the same key one at a time, in the order of the calls. Work for different keys does not wait.
+ * Runs work for the same key one at a time, in the order of the calls. Work for one key does not wait
+ * for work for another key.
  */
 export class OneAtATime {
   /** The last work that was submitted for each busy key. */

@@ -8,7 +8,7 @@ export const MAX_FILE_BYTES = 4 * 1024 * 1024
 
 /** The error for a file that could not be read. The message never quotes the file. */
 export class FileError extends Error {
-  /** @param code an error code of the system, such as `ENOENT`, or `not_regular`, or `too_large` */
+  /** @param code `not_regular`, `too_large`, or an error code of the system, such as `ENOENT` */
   constructor(
     readonly code: string,
     message: string,
@@ -29,7 +29,7 @@ export class FileError extends Error {
 export function readRegularFile(path: string): Buffer {
   try {
     requireRegular(statSync(path))
-    // Opens without blocking, because the file may have been replaced by a pipe after the check.
+    // Opens without blocking, because a pipe can have replaced the file after the check.
     const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
       requireRegular(fstatSync(file))

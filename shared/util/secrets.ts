@@ -84,7 +84,7 @@ export function beginningOf(text: string, maxChars: number): string {
 }
 
 /**
- * Masks the values of headers that may contain a credential. Names and authentication schemes stay visible.
+ * Masks the values of headers that can contain a credential. Names and authentication schemes stay visible.
  *
  * @param headers headers with lower-case names
  * @param secretNames lower-case names of further headers to mask

@@ -67,7 +67,7 @@ export function countOfShown(all: number, one: string, which = 'the latest'): st
 /**
  * Returns a curl command that calls a tool.
  *
- * @param url the MCP endpoint of the server. Null if the server has no listener: the result is undefined then
+ * @param url the MCP endpoint of the server. Null if the server has no listener. The result is then undefined
  */
 export function toolCommand(url: string | null, name: string, args = {}): string | undefined {
   if (url === null) return undefined

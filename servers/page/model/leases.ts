@@ -50,7 +50,7 @@ export function leaseSpans(
   for (const event of events) {
     if (event.kind === 'acked') recordAck(spans, event)
     else if (!isStillHeld(spans.get(event.claimId), event)) {
-      // After a reset, the claim id of an earlier lease may be used again.
+      // After a reset, the claim id of an earlier lease can be used again.
       spans.delete(event.claimId)
       const span = newSpan(event, known.get(event.claimId), spans)
       endEarlierLeases(spans, span)

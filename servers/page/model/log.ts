@@ -12,7 +12,7 @@ export interface LogKind<Row> {
 }
 
 export interface LogFilter {
-  /** Text that a row must contain. Upper and lower case are the same. */
+  /** Text that a row must contain. Upper and lower case do not matter. */
   readonly text: string
   /** Labels of the checks that a row must pass. */
   readonly required: readonly string[]

@@ -13,7 +13,7 @@ export interface Cut {
 }
 
 export interface TimeAxis {
-  /** The starts of the drawn periods. The first is at the start of the axis, the others follow a cut. */
+  /** The starts of the drawn periods. The first is at 0. Each of the others follows a cut. */
   readonly begins: readonly { readonly x: number; readonly at: number }[]
   /** The last instant on the axis. */
   readonly end: number

@@ -69,7 +69,7 @@ interface ScrolledProps {
   children: ComponentChildren
 }
 
-/** Renders content that may be larger than its space. The content can be focused and scrolled with keys. */
+/** Renders content that can be larger than its space. The content can be focused and scrolled with keys. */
 export function Scrolled({ label, class: name = '', children }: ScrolledProps) {
   return (
     // The role is `group`, because a `region` is a landmark, and each landmark needs a unique name.
