@@ -153,7 +153,9 @@ function goLive(): void {
   window.addEventListener('hashchange', followCallLink)
 }
 
-/** Opens the call that the page's address names, such as `#call-9`. Does nothing until the log has it. */
+/**
+ * Opens the call that the page's address names, such as `#call-9`. Does nothing until the log has the call.
+ */
 function followCallLink(): void {
   const seq = Number(/^#call-(\d+)$/.exec(location.hash)?.[1])
   if (!calls.value.some(({ entry }) => entry.seq === seq)) return

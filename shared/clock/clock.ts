@@ -148,9 +148,8 @@ export class Clock {
    * Sets the mode, the time, or both. Resolves with the new time when all work that fell due has ended. The
    * time can be set back only if the new mode is manual. Setting it back runs no wake-ups.
    *
-   * @throws Refusal `bad_clock` for an invalid mode or time, `clock_backwards`, `clock_closed`. After an
-   *   error,
-   *   the clock is unchanged
+   * @throws Refusal `bad_clock` for an invalid mode or time, `clock_backwards` or `clock_closed`. Then the
+   *   clock keeps its mode and time
    */
   async set(change: ClockChange): Promise<number> {
     const { mode, now } = readChange(change)

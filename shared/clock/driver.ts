@@ -9,7 +9,7 @@ export interface ClockTarget extends ClockSnapshot {
 /**
  * Computes the target of a change from the current mode and time.
  *
- * @param present the current mode and time. The time of a real clock may have a fraction of a millisecond
+ * @param present the current mode and time. The time of a real clock can have a fraction of a millisecond
  * @throws Refusal if the change is not allowed. The clock then keeps its mode and time
  */
 export type ClockUpdate = (present: ClockSnapshot) => ClockTarget

@@ -17,13 +17,13 @@ export interface TimeLimit {
   ms: number
   /** Names the work in the error, e.g. `opening the database`. */
   what: string
-  /** Cancels the work when it is aborted. */
+  /** Aborting this signal cancels the work. */
   signal?: AbortSignal | undefined
 }
 
 /**
- * Runs work with a time limit. On time-out or cancellation it rejects immediately, even if the work
- * continues.
+ * Runs work with a time limit. On time-out or cancellation, the function rejects immediately, even
+ * if the work continues.
  *
  * @param work receives a signal that is aborted on time-out or cancellation. Then `work` must undo what it
  *   has changed

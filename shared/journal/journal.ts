@@ -78,7 +78,9 @@ export class Journal {
   /** Exchanges entries with other instances. Undefined if the journal is not shared. */
   #share: JournalShare | undefined
   #kept: JournalEntry[] = []
-  /** The index of the oldest entry in `#kept`. An index is moved because shifting the array is slow. */
+  /**
+   * Index of the oldest entry in `#kept`. A drop only moves this index, because shifting an array is slow.
+   */
   #first = 0
   #bytes = 0
   #seq = 0
@@ -292,7 +294,7 @@ export class Journal {
    *
    * Without an `outcome` in `where`, an entry counts when it is opened.
    *
-   * @throws Refusal `journal_wait` on time-out, with the nearest miss. `bad_wait`, or as {@link expected}
+   * @throws Refusal `journal_wait` (time-out, with the nearest miss), `bad_wait`, or as {@link expected}
    */
   async waitFor(where: JournalFilter, { signal, ...options }: WaitOptions = {}): Promise<JournalEntry[]> {
     this.#requireEnabled()

@@ -40,8 +40,8 @@ interface Row {
 }
 
 /**
- * The overlays of the tool lists. Overlays are applied in their order, and always name a tool by its genuine
- * name.
+ * The overlays of the tool lists. Overlays are applied in their order. In an overlay, a tool always has its
+ * genuine name.
  *
  * A renamed tool can be called only by its new name. A hidden tool can still be called, because tests check
  * whether a policy denies such a call.

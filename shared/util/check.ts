@@ -43,7 +43,7 @@ export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string,
 export type NameOf = (path: readonly PropertyKey[]) => string
 
 /**
- * Checks a value from outside against its schema.
+ * Checks a value from outside of the program against its schema.
  *
  * @param code the code of the refusal
  * @param what the name of the value in errors, for example `faults`. A function can return a name for each

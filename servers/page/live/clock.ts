@@ -19,7 +19,7 @@ export const instanceNow = computed(() => {
   if (reading.value === undefined) return 0
   const { clock, atMs } = reading.value
   if (clock.mode === 'manual') return clock.nowMs
-  // The clock may have been read after the latest tick.
+  // If the clock was read after the latest tick, the difference is negative.
   return clock.nowMs + Math.max(0, tick.value - atMs)
 })
 

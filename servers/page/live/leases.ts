@@ -40,7 +40,7 @@ export async function loadClaimAnswers(): Promise<void> {
   if (loading) return
   loading = true
   try {
-    // Further claims may arrive while an answer is loaded.
+    // Further claims can arrive while an answer is loaded.
     for (let next = claimToLoad(); next !== undefined; next = claimToLoad()) {
       const { answer } = await ask<{ answer: string | null }>('GET', `/journal/entries/${next}`)
       answers.value = new Map(answers.value).set(next, answer)

@@ -57,7 +57,7 @@ function joined(...parts: [number, string][]): string {
 /**
  * Formats a count: `3 rooms`, or `20 of 3,000 rooms, the latest`.
  *
- * @param which says which items are shown if there are too many
+ * @param which describes the shown items if not all items are shown
  */
 export function countOfShown(all: number, one: string, which = 'the latest'): string {
   const many = `${all.toLocaleString('en')} ${all === 1 ? one : `${one}s`}`

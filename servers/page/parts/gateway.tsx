@@ -6,7 +6,7 @@ import { Countdown } from './countdown.js'
 import { DecisionTable } from './decisions.js'
 import { Empty, Section } from './elements.js'
 
-/** Number of shown characters of an arguments hash. They are enough to distinguish calls. */
+/** Number of characters that are shown of a hash. They are enough to distinguish calls. */
 const HASH_CHARS = 12
 
 /** Shows the gateways, their decisions and pending approvals. Renders nothing without a gateway. */
