@@ -1,6 +1,6 @@
 /**
- * The page's only source of time: the browser's clock. Countdowns follow the instance's clock, see
- * `live/clock.ts`.
+ * The page reads the browser's clock only through this file. Countdowns follow the instance's clock instead,
+ * see `live/clock.ts`.
  */
 
 /** Returns the time of the browser, in milliseconds since the epoch. */
@@ -14,14 +14,14 @@ export function later(ms: number, work: () => void): () => void {
   return () => clearTimeout(timer)
 }
 
-/** Calls `work` every `ms` milliseconds, until the page is closed. */
+/** Calls `work` at intervals of `ms` milliseconds, until the page is closed. */
 export function every(ms: number, work: () => void): void {
   setInterval(work, ms)
 }
 
 /**
- * Returns a function that schedules `work` for the next frame. Further calls before that frame change
- * nothing.
+ * Returns a function that schedules `work` for the browser's next frame. If it is called several times before
+ * that frame, `work` runs once.
  */
 export function eachFrame(work: () => void): () => void {
   let waiting = false

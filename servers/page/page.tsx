@@ -3,13 +3,13 @@ import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { every } from './browser-time.js'
 import { notice } from './live/actions.js'
-import { calls, callView, forgetCalls, takeCall, takeGap } from './live/calls.js'
-import { keepClockGoing } from './live/clock.js'
-import { connection, keepTo } from './live/connection.js'
-import { gateways, hearOfGateways, pending } from './live/gateways.js'
-import { forgetLeases, learnClaims } from './live/leases.js'
-import { anyOpen, closeAll } from './live/secrets.js'
-import { faults, look, somethingHappened, state } from './live/state.js'
+import { calls, callView, forgetCalls, recordCall, recordGap } from './live/calls.js'
+import { startTicking } from './live/clock.js'
+import { connection, openStream } from './live/connection.js'
+import { followGateways, gateways, pending } from './live/gateways.js'
+import { forgetLeases, loadClaimAnswers } from './live/leases.js'
+import { anyRevealed, hideAll } from './live/secrets.js'
+import { faults, refreshSoon, refreshState, state } from './live/state.js'
 import { CallList } from './parts/calls.js'
 import { Scrolled, Section } from './parts/elements.js'
 import { Faults, Overlays } from './parts/faults-and-overlays.js'
@@ -22,10 +22,10 @@ import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
 
 /**
- * Interval between reads of the state, in milliseconds. Sizes and connections of databases change without
- * calls.
+ * Interval between reads of the state, in milliseconds. Without a call, only this read shows new sizes and
+ * connections of databases.
  */
-const LOOK_MS = 2000
+const REFRESH_MS = 2000
 
 showInvisible()
 const root = document.getElementById('page')
@@ -127,37 +127,39 @@ function Routes() {
   )
 }
 
-/** Opens the page's streams. They stay open as long as the page. */
+/** Opens the page's streams and starts its regular updates. Both last as long as the page. */
 function goLive(): void {
-  keepTo({
+  openStream({
     path: '/journal/stream?after=0',
-    began: beginAfresh,
+    began: startOver,
     on: {
       opened: takeEntry,
       ended: takeEntry,
       cleared: forget,
-      gap: data => takeGap(Number(JSON.parse(data).dropped)),
+      gap: data => recordGap(Number(JSON.parse(data).dropped)),
     },
   })
-  every(LOOK_MS, () => {
-    if (document.visibilityState === 'visible') void look()
+  every(REFRESH_MS, () => {
+    if (document.visibilityState === 'visible') void refreshState()
   })
-  keepClockGoing()
+  startTicking()
   effect(() => {
-    if (calls.value.length > 0) void learnClaims()
+    if (calls.value.length > 0) void loadClaimAnswers()
   })
   effect(() => {
-    if (anyOpen.value) void look()
+    if (anyRevealed.value) void refreshState()
   })
   effect(followCallLink)
   window.addEventListener('hashchange', followCallLink)
 }
 
-/** Opens the call that the address names, as in `#call-9`, once the call is in the log. */
+/**
+ * Opens the call that the page's address names, such as `#call-9`. Does nothing until the log has the call.
+ */
 function followCallLink(): void {
   const seq = Number(/^#call-(\d+)$/.exec(location.hash)?.[1])
   if (!calls.value.some(({ entry }) => entry.seq === seq)) return
-  // A second click on the same link must change the address again.
+  // The address is reset, because a second click on the same link is noticed only if it changes the address.
   history.replaceState(null, '', '#calls')
   untracked(() => callView.reveal(seq))
 }
@@ -165,17 +167,17 @@ function followCallLink(): void {
 function forget(): void {
   forgetCalls()
   forgetLeases()
-  closeAll()
+  hideAll()
 }
 
-function beginAfresh(): void {
+function startOver(): void {
   forget()
-  void look()
-  // If this request fails, the stream also breaks, and everything is read again.
-  hearOfGateways().catch(() => undefined)
+  void refreshState()
+  // If this request fails, the stream breaks too, and `startOver` runs again.
+  followGateways().catch(() => undefined)
 }
 
 function takeEntry(data: string): void {
-  takeCall(JSON.parse(data))
-  somethingHappened()
+  recordCall(JSON.parse(data))
+  refreshSoon()
 }

@@ -10,8 +10,8 @@ export interface ClockOptions {
   /** Default `real`. */
   mode?: ClockMode
   /**
-   * First instant, in milliseconds since the epoch. Default: the machine's time if real, {@link MANUAL_START}
-   * if manual.
+   * First instant, in milliseconds since the epoch. Default: the machine's time for a real clock, and
+   * {@link MANUAL_START} for a manual clock.
    */
   start?: number
   /** Called with the error of a wake-up that threw. The clock continues. Default: a process warning. */
@@ -33,9 +33,9 @@ export interface Wakeup {
 /**
  * The only source of time in an instance. It provides every timestamp and runs every wake-up.
  *
- * Other parts store instants and compare them with the clock when they are read. They need wake-ups only for
- * waiting work. `advance` runs the wake-ups in the order of their instants. During each wake-up the clock
- * shows that wake-up's instant, so a wake-up never sees a later time than the one it asked for.
+ * Other parts of the program store an instant, and compare it with the clock when they read it. They need
+ * wake-ups only for work that waits. `advance` runs the wake-ups in the order of their instants. During each
+ * wake-up the clock shows that wake-up's instant, so its work never sees a later time.
  */
 export class Clock {
   readonly #queue = new DueQueue()
@@ -44,36 +44,39 @@ export class Clock {
   readonly #onError: (error: unknown) => void
   #mode: ClockMode
   /** The time of a manual clock, or of a real clock during an `advance`. Otherwise undefined. */
-  #held: number | undefined
+  #fixedNow: number | undefined
   /** Milliseconds by which a real clock is ahead of the machine. */
   #offset = 0
-  readonly #beganAs: ClockMode
-  /** The initial value: the time of a manual clock, or the offset of a real one. */
-  readonly #began: number
+  readonly #initialMode: ClockMode
+  /** The initial time of a manual clock, or the initial `#offset` of a real clock. */
+  readonly #initial: number
   /** Strategy for a clock that replicas share. Undefined: the clock is not shared. */
   #driver: ClockDriver | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Whether an `advance` is in progress. */
+  /** True while the clock moves forward and runs wake-ups. */
   #walking = false
-  #advancing: Promise<unknown> = Promise.resolve()
+  /** Settles when the latest change of the clock has ended. */
+  #latestChange: Promise<unknown> = Promise.resolve()
   #closed = false
 
   constructor(options: ClockOptions = {}) {
     this.#mode = options.mode ?? 'real'
-    this.#beganAs = this.#mode
+    this.#initialMode = this.#mode
     this.#onError = options.onError ?? (error => process.emitWarning(String(error), 'ClockWarning'))
-    if (this.#mode === 'manual') this.#held = options.start ?? MANUAL_START
+    if (this.#mode === 'manual') this.#fixedNow = options.start ?? MANUAL_START
     else if (options.start !== undefined) this.#offset = options.start - machineNow()
-    this.#began = this.#held ?? this.#offset
+    this.#initial = this.#fixedNow ?? this.#offset
   }
 
   get mode(): ClockMode {
     return this.#mode
   }
 
-  /** Milliseconds since the epoch. Time decreases only through {@link set} or {@link restore}. */
+  /**
+   * The current time, in milliseconds since the epoch. Only {@link set} and {@link restore} can set it back.
+   */
   now(): number {
-    return this.#held ?? Math.floor(machineNow() + this.#offset)
+    return this.#fixedNow ?? Math.floor(machineNow() + this.#offset)
   }
 
   /** Number of pending wake-ups. */
@@ -107,7 +110,7 @@ export class Clock {
     work.then(forget, forget)
   }
 
-  /** Resolves once at least `count` wake-ups are pending. A test uses it to wait until a call is waiting. */
+  /** Resolves once at least `count` wake-ups are pending. Tests call it to be sure that a call waits. */
   async whenPending(count: number): Promise<void> {
     if (this.#queue.size >= count) return
     await new Promise<void>(resolve => {
@@ -142,11 +145,11 @@ export class Clock {
   }
 
   /**
-   * Sets the mode, the time, or both. Resolves with the new time when all work that fell due has ended. Time
-   * can be set back only if the new mode is manual, and that runs no wake-ups.
+   * Sets the mode, the time, or both. Resolves with the new time when all work that fell due has ended. The
+   * time can be set back only if the new mode is manual. Setting it back runs no wake-ups.
    *
-   * @throws Refusal `bad_clock` for an invalid mode or time, `clock_backwards`, `clock_closed`. The clock is
-   *   unchanged then
+   * @throws Refusal `bad_clock` for an invalid mode or time, `clock_backwards` or `clock_closed`. Then the
+   *   clock keeps its mode and time
    */
   async set(change: ClockChange): Promise<number> {
     const { mode, now } = readChange(change)
@@ -157,7 +160,7 @@ export class Clock {
       throw new Refusal(
         'clock_backwards',
         `a real clock cannot be set from ${iso(present.now)} back to ${iso(next.now)}`,
-        'set its mode to manual along with it',
+        'set its mode to manual in the same change',
       )
     })
   }
@@ -168,8 +171,8 @@ export class Clock {
   }
 
   /**
-   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. The caller replaces the
-   * state as well. Wake-ups stay pending, and past ones run at the next tick or `advance`.
+   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. The caller must replace
+   * the state as well. Wake-ups stay pending. Overdue wake-ups run at the next tick or `advance`.
    */
   async restore(snapshot: ClockSnapshot): Promise<void> {
     await this.#move(() => ({ ...snapshot, walk: false }))
@@ -179,16 +182,16 @@ export class Clock {
   beginning(): ClockSnapshot {
     if (this.#driver !== undefined) return this.#driver.beginning()
     return {
-      mode: this.#beganAs,
-      now: this.#beganAs === 'manual' ? this.#began : Math.floor(machineNow() + this.#began),
+      mode: this.#initialMode,
+      now: this.#initialMode === 'manual' ? this.#initial : Math.floor(machineNow() + this.#initial),
     }
   }
 
   /**
-   * Runs `work` after the current change of the clock and before later changes. The clock cannot be changed
-   * meanwhile, but a real clock continues to tick.
+   * Runs `work` after the current change of the clock and before later changes. While `work` runs, the clock
+   * cannot be changed, but a real clock continues to tick.
    *
-   * @param work its argument `show` sets the clock to a snapshot, as {@link restore} does
+   * @param work receives the function `show`, which sets the clock to a snapshot as {@link restore} does
    * @throws Refusal `clock_closed`, or the error of `work`
    */
   betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T> {
@@ -197,8 +200,11 @@ export class Clock {
   }
 
   /** Sets the driver of a shared clock, and returns it. Call it before the clock is changed. */
-  drive<Driver extends ClockDriver>(by: (controls: ClockControls) => Driver): Driver {
-    const driver = by({ inTurn: move => this.#inTurn(move), go: (to, walk) => this.#follow(to, walk) })
+  drive<Driver extends ClockDriver>(createDriver: (controls: ClockControls) => Driver): Driver {
+    const driver = createDriver({
+      inTurn: move => this.#inTurn(move),
+      go: (to, walk) => this.#follow(to, walk),
+    })
     this.#driver = driver
     return driver
   }
@@ -210,10 +216,10 @@ export class Clock {
     while (this.#queue.take(Number.POSITIVE_INFINITY) !== undefined);
   }
 
-  #move(movement: ClockUpdate): Promise<number> {
-    if (this.#driver !== undefined) return this.#driver.move(movement)
+  #move(update: ClockUpdate): Promise<number> {
+    if (this.#driver !== undefined) return this.#driver.move(update)
     return this.#inTurn(() => {
-      const { mode, now, walk } = movement(this.snapshot())
+      const { mode, now, walk } = update(this.snapshot())
       return walk ? this.#walkTo(now, mode) : this.#show({ mode, now })
     })
   }
@@ -229,21 +235,21 @@ export class Clock {
 
   /** Runs one change of the clock at a time, in the order of the calls. */
   #inTurn<T>(move: () => T | Promise<T>): Promise<T> {
-    const step = this.#advancing.then(() => {
+    const step = this.#latestChange.then(() => {
       if (this.#closed) throw closed()
       return move()
     })
-    this.#advancing = step.catch(() => undefined)
+    this.#latestChange = step.catch(() => undefined)
     return step
   }
 
-  /** @param mode the mode of the clock after the walk */
+  /** Moves to `target` and runs the due wake-ups on the way. `mode` is the mode of the clock afterwards. */
   async #walkTo(target: number, mode: ClockMode): Promise<number> {
-    this.#held = this.now()
+    this.#fixedNow = this.now()
     this.#walking = true
     try {
       for (let due = this.#queue.take(target); due !== undefined; due = this.#queue.take(target)) {
-        this.#held = Math.max(this.#held, due.instant)
+        this.#fixedNow = Math.max(this.#fixedNow, due.instant)
         this.#run(due)
         await this.#settle()
       }
@@ -256,7 +262,7 @@ export class Clock {
 
   #show({ mode, now }: ClockSnapshot): number {
     this.#mode = mode
-    this.#held = mode === 'manual' ? now : undefined
+    this.#fixedNow = mode === 'manual' ? now : undefined
     this.#offset = now - machineNow()
     clearTimeout(this.#timer)
     this.#arm()
@@ -273,14 +279,14 @@ export class Clock {
   }
 
   /**
-   * Waits for tracked work. One turn of the event loop runs all pending microtasks, and so all continuations
-   * in memory.
+   * Waits for tracked work. One turn of the event loop runs all pending microtasks. Among them is every
+   * continuation that waits for no input and no timer.
    */
   async #settle(): Promise<void> {
-    await turn()
+    await nextTurn()
     while (this.#tracked.size > 0) {
       await Promise.allSettled(this.#tracked)
-      await turn()
+      await nextTurn()
     }
   }
 
@@ -290,7 +296,7 @@ export class Clock {
     if (wasNext) this.#arm()
   }
 
-  /** Sets the one timer of a real clock to the earliest due item. */
+  /** Sets the only timer of a real clock for the earliest wake-up. */
   #arm(): void {
     if (this.#mode === 'manual' || this.#closed) return
     clearTimeout(this.#timer)
@@ -332,6 +338,6 @@ function iso(instant: number): string {
   return new Date(instant).toISOString()
 }
 
-function turn(): Promise<void> {
+function nextTurn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
 }

@@ -1,4 +1,4 @@
-/** One wake-up. `position` is its index in the heap, or -1 after its removal. */
+/** One wake-up. `order` counts the additions. `position` is the index in the heap, or -1 after removal. */
 export interface QueuedWakeup {
   readonly instant: number
   readonly order: number
@@ -7,7 +7,7 @@ export interface QueuedWakeup {
 }
 
 /**
- * A queue of wake-ups by instant. Wake-ups with equal instants keep their order.
+ * A queue that orders wake-ups by their instants. Wake-ups with equal instants keep the order of addition.
  *
  * It is a binary heap in which each item knows its index, so that a cancelled wake-up is removed immediately.
  * Otherwise a busy server would keep finished calls in memory until their time-outs.

@@ -5,7 +5,7 @@ export const CLOCK_MODES = ['real', 'manual'] as const
 /** `real` follows the machine and can be moved forward. `manual` moves only on request. */
 export type ClockMode = (typeof CLOCK_MODES)[number]
 
-/** Largest instant of a clock, because readers of ISO 8601 expect a year of four digits. */
+/** Latest instant of a clock. Most parsers of ISO 8601 refuse a year with more than four digits. */
 export const LATEST_INSTANT = Date.parse('9999-12-31T23:59:59.999Z')
 
 export interface ClockSpec {
@@ -26,7 +26,7 @@ export function readClockSpec(text: string): ClockSpec {
   throw new Refusal(
     'bad_clock',
     `${JSON.stringify(text)} is no clock`,
-    'it is real, manual, or manual@ with an instant such as manual@2026-01-01T00:00:00Z',
+    'use real, manual, or manual@ and an instant, such as manual@2026-01-01T00:00:00Z',
   )
 }
 

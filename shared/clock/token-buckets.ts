@@ -2,7 +2,7 @@ import type { Clock } from './clock.js'
 
 export interface TokenBucketsOptions {
   clock: Clock
-  /** Capacity of a bucket, which is the number of requests that a full bucket allows at the same time. */
+  /** Maximum number of tokens in a bucket. A full bucket allows this number of requests at once. */
   capacity: number
   /** Tokens that each bucket regains per second. */
   perSecond: number
@@ -17,7 +17,8 @@ export interface TokenBucketsOptions {
 export type BucketLevels = readonly (readonly [key: string, fullAt: number])[]
 
 /**
- * Limits how often each key may do something: a burst of `capacity`, and then `perSecond` times a second.
+ * Limits the requests of each key. Allows a burst of `capacity` requests, and then `perSecond` requests each
+ * second.
  *
  * A bucket is stored as the instant at which it is full again. So no timer has to refill it, and a full
  * bucket needs no memory.
@@ -42,7 +43,7 @@ export class TokenBuckets {
     return this.#fullAt.size
   }
 
-  /** Takes a token from the bucket of `key`. @returns whether the bucket had a token */
+  /** Takes a token from the bucket of `key`. @returns false if the bucket has no token */
   take(key: string): boolean {
     const now = this.#clock.now()
     const fullAt = Math.max(now, this.#fullAt.get(key) ?? now) + this.#msPerToken
@@ -64,7 +65,7 @@ export class TokenBuckets {
 
   /**
    * Removes full buckets and buckets beyond the maximum, the least recently used first. Stops at the first
-   * bucket that stays.
+   * bucket that is neither.
    */
   #forget(now: number): void {
     for (const [key, fullAt] of this.#fullAt) {

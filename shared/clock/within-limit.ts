@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js'
 
-/** The error for work that took longer than its limit. */
+/** Thrown when work takes longer than its limit of `ms` milliseconds. */
 export class LimitExceeded extends Error {
   constructor(
     readonly what: string,
@@ -17,16 +17,16 @@ export interface TimeLimit {
   ms: number
   /** Names the work in the error, e.g. `opening the database`. */
   what: string
-  /** A signal of the caller that ends the work early. */
+  /** Aborting this signal cancels the work. */
   signal?: AbortSignal | undefined
 }
 
 /**
- * Runs work with a time limit. On time-out or cancellation it rejects immediately, even if the work
- * continues.
+ * Runs work with a time limit. On time-out or cancellation, the function rejects immediately, even
+ * if the work continues.
  *
- * @param work receives a signal that is aborted on time-out or cancellation. `work` must then undo its
- *   changes
+ * @param work receives a signal that is aborted on time-out or cancellation. Then `work` must undo what it
+ *   has changed
  * @returns the result of `work`
  * @throws LimitExceeded on time-out, the reason of `signal` on cancellation, or the error of `work`
  */

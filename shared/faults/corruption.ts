@@ -2,13 +2,13 @@ import type { FaultAction } from './fault.js'
 
 /** A change to an outgoing answer. Each transport applies it in its own way. */
 export type Corruption =
-  /** The connection is cut instead of sending the answer. */
+  /** The connection is cut, and no answer is sent. */
   | { kind: 'drop' }
-  /** HTTP sends this status and body instead of the answer. */
+  /** HTTP sends this status and this body in place of the answer. */
   | { kind: 'status'; status: number; body: string; type: string }
   /**
-   * Exactly this body is sent instead of the answer. `settled` means that the fault sets a status or headers,
-   * which only HTTP has.
+   * Exactly this body is sent in place of the answer. `settled` is true if the fault sets a status or
+   * headers. Only HTTP can send a status and headers.
    */
   | { kind: 'raw'; settled: boolean; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** The JSON of the answer is invalid. */
@@ -23,7 +23,7 @@ export type Corruption =
 /**
  * Returns the corruption that a fault applies to the answer. Returns undefined if the fault applies none.
  *
- * @param id of the request
+ * @param id the id of the request
  */
 export function corruptionOf(act: FaultAction, id: string | number): Corruption | undefined {
   if ('drop' in act) return { kind: 'drop' }

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { oneKind, strict } from '../util/check.js'
 
 /**
- * Minimum for the action `bytes`, in bytes. The JSON of a tool error with an ordinary request id is never
- * larger.
+ * Smallest size that the action `bytes` accepts, in bytes. Without padding, the JSON of a tool error is never
+ * larger, if its request id is of ordinary length.
  */
 const SMALLEST_BYTES = 128
 const LARGEST_BYTES = 64 * 1024 * 1024
@@ -11,7 +11,7 @@ const LARGEST_BYTES = 64 * 1024 * 1024
 /** Maximum size of a raw body, in bytes. */
 const LARGEST_RAW_BYTES = 8 * 1024 * 1024
 
-/** The requests that a fault can name by their method. */
+/** The methods that a fault can name. */
 export const FAULTABLE_METHODS = [
   'initialize',
   'ping',
@@ -23,7 +23,7 @@ export const FAULTABLE_METHODS = [
 
 const status = z.int().min(200).max(599)
 
-/** A field name of RFC 9110. */
+/** The name of an HTTP header, as RFC 9110 defines it. */
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header name is a token of RFC 9110')
 
 const headerValue = z
@@ -45,7 +45,7 @@ const when = oneKind('when', {
   always: strict({ always: on }),
 })
 
-/** The action of a fault. README.md in this folder has a table of the effects. */
+/** The action of a fault. `docs/faults-and-overlays.md` has a table of the effects. */
 const action = oneKind('fault', {
   delayMs: strict({ delayMs: z.int().min(0) }),
   toolError: strict({ toolError: z.string() }),
@@ -64,9 +64,9 @@ const action = oneKind('fault', {
   gzip: strict({ gzip: on }),
   raw: strict({
     raw: strict({
-      status: status.exactOptional().describe('over HTTP; 200 if not given'),
-      headers: z.record(headerName, headerValue).exactOptional().describe('over HTTP'),
-      body: rawBody.describe('{{id}} in it stands for the id of the request'),
+      status: status.exactOptional().describe('only over HTTP; 200 if not given'),
+      headers: z.record(headerName, headerValue).exactOptional().describe('only over HTTP'),
+      body: rawBody.describe('{{id}} in the body is replaced by the id of the request'),
     }),
   }),
 })
@@ -74,11 +74,11 @@ const action = oneKind('fault', {
 /** A fault that applies to some calls of a tool, or to some requests of a method. */
 export const faultSchema = strict({
   server: z.string(),
-  tool: z.string().exactOptional().describe('its genuine name, or * for every call of a tool'),
+  tool: z.string().exactOptional().describe('the genuine name of a tool, or * for every tool'),
   method: z
     .enum([...FAULTABLE_METHODS, '*'])
     .exactOptional()
-    .describe('in place of tool: requests of this method, or * for every request'),
+    .describe('in place of tool: a method, or * for every request'),
   when,
   do: action,
 })
@@ -105,9 +105,9 @@ export function faultFlaw({ tool, method, do: act }: Fault): string | undefined 
   if ((tool === undefined) === (method === undefined)) {
     return tool === undefined
       ? 'names neither a tool nor a method'
-      : 'names a tool and a method: name one of them'
+      : 'names a tool and a method: name only one of them'
   }
   if (method === undefined || method === 'tools/call') return undefined
-  if ('toolError' in act) return `toolError is an answer to tools/call, not to ${method}: take rpcError`
-  return 'bytes' in act ? `bytes pads an answer to tools/call, not to ${method}: take raw` : undefined
+  if ('toolError' in act) return `toolError is an answer to tools/call, not to ${method}: use rpcError`
+  return 'bytes' in act ? `bytes pads an answer to tools/call, not to ${method}: use raw` : undefined
 }

@@ -14,6 +14,7 @@ export type FaultSnapshot = readonly { fault: Fault; seen: number; hits: number 
 export interface ActiveFault {
   /** The delay before the action, in milliseconds of the instance's clock. */
   delayMs: number
+  /** The action. Undefined if there is only a delay. */
   act: FaultAction | undefined
 }
 
@@ -42,7 +43,7 @@ export class FaultTable {
     this.#known = known
   }
 
-  /** Whether the table has a fault. */
+  /** True if the table has at least one fault. */
   get any(): boolean {
     return this.#rows.length > 0
   }
@@ -72,7 +73,11 @@ export class FaultTable {
     this.#rows = []
   }
 
-  /** Checks that every fault was applied. @throws Refusal `faults_not_hit` that lists the other faults */
+  /**
+   * Checks that every fault was applied at least once.
+   *
+   * @throws Refusal `faults_not_hit`, which lists the faults that were never applied
+   */
   expectAllHit(): void {
     const missed = this.#rows.filter(({ hits }) => hits === 0)
     if (missed.length === 0) return
@@ -107,8 +112,8 @@ export class FaultTable {
   }
 
   /**
-   * Returns the fault for a call of `tool` that runs inside another tool. Only the actions `toolError` and
-   * `httpStatus` apply to such a call. Faults with another action or for the tool `*` do not count the call.
+   * Returns the fault action for a call of `tool` that another tool makes internally. Only faults that name
+   * `tool` and have the action `toolError` or `httpStatus` count such a call and apply to it.
    */
   dueInside(server: string, tool: string): FaultAction | undefined {
     if (!this.any) return undefined

@@ -6,21 +6,26 @@ import { isObject } from '../util/is-object.js'
 import { maskHeaders } from '../util/secrets.js'
 import { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind } from './outcome.js'
 
-/** W3C Trace Context: version, trace id, parent id and flags. A later version may add more after a dash. */
+/**
+ * Matches a `traceparent` of W3C Trace Context: version, trace id, parent id and flags. A later version can
+ * append a dash and more fields.
+ */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/
 
 export { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind }
 
-/** Larger bodies are kept outside of V8's heap, in bytes. For smaller bodies a string is cheaper. */
+/** Size in bytes above which a body is kept as a Buffer. For a smaller body, a string is cheaper. */
 const LARGE_BYTES = 64 * 1024
 
 /** Facts about the protocol of a request. */
 export interface ProtocolNotes {
-  /** The MCP revision that the request or its session names, or null if there is none. */
+  /** The MCP revision that the request or its session names. Null if neither names one. */
   readonly protocol: string | null
   /** Name and version of the client, as the client states them. Null if the client has not stated them. */
   readonly client: { readonly name: string; readonly version: string } | null
-  /** The `Mcp-*` headers that are missing or differ from the body, with the specification's spelling. */
+  /**
+   * Names of the `Mcp-*` headers that are missing or contradict the body, spelled as in the specification.
+   */
   readonly mismatch: readonly string[]
 }
 
@@ -35,14 +40,14 @@ export interface Arrival {
   /** The caller as the server knows it, for example a handle or an account. */
   caller: string
   /**
-   * The JSON-RPC method. For an HTTP request without a message, for example `GET /mcp`. Null if there is no
-   * name.
+   * The JSON-RPC method. For an HTTP request without a JSON-RPC message, its verb and path, such as
+   * `GET /mcp`. Null if the request has neither.
    */
   method: string | null
   tool: string | null
   /**
-   * The parsed arguments of a `tools/call`. The entry keeps them until the request has ended. Later it parses
-   * `raw` again.
+   * The parsed arguments of a `tools/call`. The entry keeps them until the request has ended. A later read of
+   * the arguments parses `raw` again.
    */
   arguments: unknown
   headers: IncomingHttpHeaders
@@ -51,15 +56,15 @@ export interface Arrival {
    * messages of a batch share.
    */
   traceparent?: unknown
-  /** The exact request body. Each message of a batch has the body of the whole batch. */
+  /** The exact request body. For a message of a batch, it is the body of the whole batch. */
   raw: string
   /** The index of the message in the batch, from 0. Undefined if `raw` is not a batch. */
   batchIndex?: number | undefined
-  /** Default: no facts, for example for a request to an HTTP API. */
+  /** Default: notes that are null or empty, as for a request to an HTTP API. */
   notes?: ProtocolNotes
 }
 
-/** The arrival of an entry that represents no request. */
+/** The arrival of the dummy entry of a journal, which stands for no request. */
 export const NO_ARRIVAL: Arrival = {
   server: '',
   transport: 'memory',
@@ -99,13 +104,13 @@ export class JournalEntry implements EntryOrigin {
   readonly requestBytes: number
   readonly notes: ProtocolNotes
   /**
-   * The journal's count of changes when the entry was opened. When the entry ends, it becomes the count at
-   * the end.
+   * The number of the latest change of this entry, in the journal's count of changes. An entry changes when
+   * it is opened and when it ends.
    */
   changed = 0
   readonly #batchIndex: number | undefined
   readonly #traceparent: string | undefined
-  /** The request body. A large body becomes bytes when the request has ended. */
+  /** The request body. {@link release} converts a large body from a string to bytes. */
   #raw: string | Buffer
   /**
    * Undefined after {@link release}, because parsed arguments take up to fifteen times the memory of their
@@ -146,14 +151,14 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * The time of arrival by the instance's clock, ISO 8601. Formatted on each read, because most entries are
-   * never read.
+   * The time of arrival by the instance's clock, in ISO 8601. It is formatted only when it is read, because
+   * most entries are never read.
    */
   get at(): string {
     return new Date(this.atMs).toISOString()
   }
 
-  /** The time of arrival by the machine's time, ISO 8601. */
+  /** The machine time of arrival, in ISO 8601. */
   get wall(): string {
     return new Date(this.startedMs).toISOString()
   }
@@ -208,8 +213,8 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * The {@link argsHash} of the arguments, computed at the first read. Null if no tool was called. Also null
-   * if the arguments are nested so deeply (thousands of levels) that they can be parsed but not written.
+   * The {@link argsHash} of the arguments, computed at the first read. Null if the request calls no tool.
+   * Also null if the arguments have thousands of levels. Such arguments can be parsed, but not written.
    */
   get argsHash(): string | null {
     if (this.#hash === undefined) this.#hash = this.tool === null ? null : hashOrNull(this.arguments)
@@ -222,9 +227,9 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * Creates a copy of an entry that has ended in another instance's journal.
+   * Creates an entry from the JSON of an ended entry, which comes from the journal of another instance.
    *
-   * @param seq the number of the copy in this instance's journal
+   * @param seq the number of the new entry in the journal of this instance
    */
   static from(
     { at, wall, argsHash, trace, outcome, durationMs, protocol, client, mismatch, ...arrival }: EntryJson,
@@ -241,7 +246,7 @@ export class JournalEntry implements EntryOrigin {
     return entry
   }
 
-  /** Ends the entry, unless it has already ended. Returns whether this call ended it. */
+  /** Ends the entry. Returns false and changes nothing if the entry has already ended. */
   end(outcome: Outcome, durationMs: number, responseBytes: number): boolean {
     if (this.#outcome !== undefined) return false
     this.#outcome = outcome
@@ -251,8 +256,8 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * Returns the documented shape of an entry, with its fields in the documented order. The arguments are
-   * parsed when they are read.
+   * Returns the JSON form of the entry, with the fields in the documented order. Its `arguments` are parsed
+   * only when they are read.
    */
   toJSON(): EntryJson {
     const entry = this
@@ -271,7 +276,7 @@ export class JournalEntry implements EntryOrigin {
         return entry.argsHash === null ? null : (entry.arguments ?? null)
       },
       argsHash: this.argsHash,
-      headers: present(this.headers),
+      headers: definedHeaders(this.headers),
       outcome: this.#outcome ?? null,
       durationMs: this.#durationMs ?? null,
       requestBytes: this.requestBytes,
@@ -291,8 +296,8 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * Returns the entry's message in a batch. An entry of another instance has no index, so its message is
-   * found by the hash of the arguments.
+   * Returns the message of this entry from a batch. An entry from another instance has no batch index, so its
+   * message is found by the hash of its arguments.
    */
   #messageIn(batch: readonly unknown[]): unknown {
     if (this.#batchIndex !== undefined) return batch[this.#batchIndex]
@@ -307,11 +312,11 @@ function argumentsOf(message: unknown): unknown {
   return message.params.arguments
 }
 
-/** Removes headers with the value undefined. */
-function present(headers: IncomingHttpHeaders): Record<string, string | string[]> {
-  const given: Record<string, string | string[]> = {}
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) given[name] = value
-  return given
+/** Returns a copy of the headers without those whose value is undefined. */
+function definedHeaders(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  const kept: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) kept[name] = value
+  return kept
 }
 
 function hashOrNull(value: unknown): string | null {
@@ -335,8 +340,8 @@ export function argsHash(value: unknown): string {
 }
 
 /**
- * Returns the trace id of a `traceparent`. Null if it is absent or not well-formed, as W3C Trace Context
- * requires.
+ * Returns the trace id of a `traceparent`. Returns null if the `traceparent` is absent or violates the format
+ * of W3C Trace Context.
  */
 function traceId(traceparent: unknown): string | null {
   return typeof traceparent === 'string' ? (TRACEPARENT.exec(traceparent)?.[1] ?? null) : null
@@ -352,25 +357,28 @@ export const entryJson = z
     instance: z.string(),
     transport: z.enum(TRANSPORTS),
     session: z.string().nullable(),
-    caller: z.string().describe('a handle, an account'),
+    caller: z.string().describe('for example a handle or an account'),
     method: z.string().nullable(),
     tool: z.string().nullable(),
     arguments: z.unknown(),
     argsHash: z.string().nullable().describe('sha256: over compact JSON with sorted keys'),
     headers: z
       .record(z.string(), z.union([z.string(), z.array(z.string())]))
-      .describe('secrets are masked, their presence is not'),
-    outcome: z.enum(OUTCOMES).nullable().describe('null: it is under way'),
+      .describe('the values of secret headers are masked; their names are shown'),
+    outcome: z.enum(OUTCOMES).nullable().describe('null while the request is in progress'),
     durationMs: z.number().nullable(),
     requestBytes: z.int(),
     responseBytes: z.int(),
     raw: z.string().describe('the exact request body'),
     trace: z.string().nullable().describe('the trace id of its W3C traceparent'),
-    protocol: z.string().nullable().describe('the MCP revision that it names, or that its session agreed on'),
+    protocol: z
+      .string()
+      .nullable()
+      .describe('the MCP revision that the request names, or that its session has agreed on'),
     client: z
       .strictObject({ name: z.string(), version: z.string() })
       .nullable()
-      .describe('as the client gives them itself'),
+      .describe('as the client states them'),
     mismatch: z.array(z.string()).describe('Mcp-* headers that are missing or differ from the body'),
   })
   .meta({ id: 'JournalEntry' })

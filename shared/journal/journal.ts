@@ -25,21 +25,21 @@ import {
 
 export interface JournalOptions {
   clock: Clock
-  /** The machine's time, which limits waits. */
+  /** The machine's time, by which waits time out. */
   machine: Clock
   /** The name of this instance in every entry. */
   instance: string
   /** Maximum number of entries in memory. Beyond it, the oldest entries are dropped. Default 10,000. */
   maxEntries?: number
-  /** Maximum size of the request bodies in memory, in bytes. Beyond it, the oldest entries are dropped. Default 32 MiB. */
+  /** Maximum size of all request bodies in memory, in bytes. Works like `maxEntries`. Default 32 MiB. */
   maxBytes?: number
-  /** A file to which every ended entry is also appended. */
+  /** Every entry that has ended is appended to this file. Default: no file. */
   file?: JsonLinesFile
-  /** Default true. A disabled journal keeps no entries and refuses every proof. Disable it only to measure its cost. */
+  /** Default true. False only measures the cost: the journal keeps no entries and refuses every proof. */
   enabled?: boolean
   /** Counts the ended entries. */
   tally?: Tally
-  /** The names that a filter may contain. Default: any name. */
+  /** The names that a filter can contain. Default: any name. */
   known?: KnownNames
   /** Called with the error of a listener that threw. Default: the error is ignored. */
   onError?: (error: unknown) => void
@@ -48,11 +48,11 @@ export interface JournalOptions {
 export interface JournalPage {
   entries: JournalEntry[]
   /**
-   * The `after` value for the next page. That page does not repeat an entry that was in progress here. To learn how
-   * such an entry ends, subscribe or wait.
+   * Pass it as `after` to get the next page. Later pages do not repeat an entry of this page that was still
+   * in progress. To learn how such an entry ends, subscribe or wait.
    */
   next: number
-  /** Number of entries dropped since the start or the last clear. */
+  /** Number of entries that the ring has dropped since the start or the last clear. */
   dropped: number
 }
 
@@ -62,7 +62,7 @@ export type JournalListener = (entry: JournalEntry) => void
 /**
  * The record of every request that reached the servers, whatever its outcome.
  *
- * The entries are in a ring. When a maximum is exceeded, the oldest entries are dropped, and `dropped` counts them.
+ * The entries are in a ring. Beyond a maximum, the oldest entries are dropped, and `dropped` counts them.
  */
 export class Journal {
   readonly #options: Required<Omit<JournalOptions, 'file' | 'tally' | 'known' | 'onError'>>
@@ -73,12 +73,14 @@ export class Journal {
   readonly #secretHeaders = new Set<string>()
   readonly #watchers = new Set<Watcher>()
   readonly #answers = new KeptAnswers()
-  /** Replaces every entry while the journal is disabled, and each entry that the ring has dropped. */
-  readonly #unkept: JournalEntry
-  /** Shares the journal with other instances. Undefined: the journal is not shared. */
+  /** Takes the place of each entry that the ring has dropped, and of every entry of a disabled journal. */
+  readonly #dummy: JournalEntry
+  /** Exchanges entries with other instances. Undefined if the journal is not shared. */
   #share: JournalShare | undefined
   #kept: JournalEntry[] = []
-  /** The index of the oldest entry in `#kept`. Moving an index is cheaper than shifting the array for every request. */
+  /**
+   * Index of the oldest entry in `#kept`. A drop only moves this index, because shifting an array is slow.
+   */
   #first = 0
   #bytes = 0
   #seq = 0
@@ -86,9 +88,9 @@ export class Journal {
   /** Number of times that an entry was opened or ended. */
   #changes = 0
   /** The largest `changed` value of the dropped entries. */
-  #lost = 0
-  /** The `seq` of the last entry that a clear has removed. If such an entry ends later, watchers are not notified. */
-  #cleared = 0
+  #lastDroppedChange = 0
+  /** The last `seq` that a clear has removed. Watchers are not notified when a removed entry ends. */
+  #clearedSeq = 0
 
   constructor({ file, tally, known, onError, ...options }: JournalOptions) {
     this.#options = { maxEntries: 10_000, maxBytes: 32 * 1024 * 1024, enabled: true, ...options }
@@ -96,8 +98,8 @@ export class Journal {
     this.#tally = tally
     this.#known = known
     this.#onError = onError ?? (() => undefined)
-    this.#unkept = new JournalEntry({ seq: 0, instance: options.instance, atMs: 0, startedMs: 0 }, NO_ARRIVAL)
-    this.#unkept.end('ok', 0, 0)
+    this.#dummy = new JournalEntry({ seq: 0, instance: options.instance, atMs: 0, startedMs: 0 }, NO_ARRIVAL)
+    this.#dummy.end('ok', 0, 0)
   }
 
   /** Number of kept entries. */
@@ -115,7 +117,7 @@ export class Journal {
     return this.#dropped
   }
 
-  /** Masks the values of a header in every later entry. Headers with a name like a credential's are always masked. */
+  /** Masks a header in all later entries. Headers whose names suggest a credential are always masked. */
   maskHeader(name: string): void {
     this.#secretHeaders.add(name.toLowerCase())
   }
@@ -123,7 +125,7 @@ export class Journal {
   /** Opens the entry of a request that has just arrived. */
   open(arrival: Arrival): JournalEntry {
     const { clock, instance, enabled } = this.#options
-    if (!enabled) return this.#unkept
+    if (!enabled) return this.#dummy
     const origin = { seq: ++this.#seq, instance, atMs: clock.now(), startedMs: machineNow() }
     const entry = new JournalEntry(origin, arrival, this.#secretHeaders)
     this.#keep(entry)
@@ -133,25 +135,25 @@ export class Journal {
   /**
    * Closes an entry with the outcome of its request. A second close is ignored.
    *
-   * @param answer the answer, if the journal may keep it for a while
+   * @param answer the answer to keep for a while. Undefined: no answer is kept
    */
   close(entry: JournalEntry, outcome: Outcome, responseBytes = 0, answer?: object | string): void {
-    if (entry === this.#unkept) return
+    if (entry === this.#dummy) return
     const durationMs = Math.round((machineNow() - entry.startedMs) * 1000) / 1000
     if (!entry.end(outcome, durationMs, responseBytes)) return
     entry.changed = ++this.#changes
     if (answer !== undefined) this.#answers.keep(entry.seq, answer, responseBytes)
     this.#tally?.count(entry)
     this.#file?.append(entry)
-    if (entry.seq > this.#cleared) {
+    if (entry.seq > this.#clearedSeq) {
       this.#share?.ended(entry)
-      if (this.#watchers.size > 0) this.#tell(entry)
+      if (this.#watchers.size > 0) this.#notify(entry)
     }
     entry.release()
   }
 
   /**
-   * Checks a filter.
+   * Checks a filter, and returns the fields that are compared.
    *
    * @throws Refusal `bad_where` for an unknown field or outcome
    * @throws Refusal `unknown_server`, `unknown_tool` or `unknown_method` for a name that no entry can have
@@ -161,7 +163,7 @@ export class Journal {
     if (this.#known !== undefined) {
       requireKnownNames(read, this.#known, part => {
         const expected = expectedOf(part)
-        return this.#held().some(entry => matches(entry, expected))
+        return this.#keptEntries().some(entry => matches(entry, expected))
       })
     }
     return expectedOf(read)
@@ -174,13 +176,13 @@ export class Journal {
    */
   entries(where: JournalFilter = {}): JournalEntry[] {
     const expected = this.expected(where)
-    return this.#held().filter(entry => matches(entry, expected))
+    return this.#keptEntries().filter(entry => matches(entry, expected))
   }
 
   /**
    * Returns a kept entry and its answer.
    *
-   * @returns `answer`: the answer as text, or null if there is none or it is not kept
+   * @returns `answer`: the answer as text, or null if the request has no answer or it is no longer kept
    * @throws Refusal `unknown_entry`
    */
   find(seq: number): { entry: JournalEntry; answer: string | null } {
@@ -195,8 +197,8 @@ export class Journal {
   }
 
   /**
-   * Returns the entries after a `seq` that match `where`, oldest first. A page ends early when the bodies of its
-   * entries exceed 16 MiB.
+   * Returns the entries that match `where` and have a `seq` higher than `after`, oldest first. A page ends
+   * early when the bodies of its entries exceed 16 MiB.
    *
    * @throws Refusal as {@link expected}
    */
@@ -206,7 +208,7 @@ export class Journal {
     const entries: JournalEntry[] = []
     let next = after
     let bytes = 0
-    for (const entry of this.#held()) {
+    for (const entry of this.#keptEntries()) {
       if (entry.seq <= after) continue
       if (entries.length === limit || bytes > MAX_READ_BYTES) break
       next = entry.seq
@@ -218,9 +220,9 @@ export class Journal {
   }
 
   /**
-   * Removes all entries, including those in progress. `seq` continues, and every wait counts from 0 again.
+   * Removes all entries, including those in progress. Later entries continue `seq`. Waits count from 0 again.
    *
-   * @returns resolves when the other instances have been cleared. This instance is cleared immediately
+   * @returns resolves when the journals of other instances are cleared. This journal is cleared immediately
    * @throws Refusal `store_unavailable`
    */
   clear(): Promise<void> {
@@ -231,15 +233,15 @@ export class Journal {
     return elsewhere
   }
 
-  /** Fetches the entries that have ended on other instances. @returns whether all other instances could be asked */
+  /** Fetches the entries that have ended on other instances. @returns false if one could not be asked */
   async refresh(): Promise<boolean> {
     return (await this.#share?.refresh()) ?? true
   }
 
   /** Shares the journal with other instances from now on. Does nothing if the journal is disabled. */
-  shareBy(by: (hands: JournalSink) => JournalShare): void {
+  shareBy(createShare: (sink: JournalSink) => JournalShare): void {
     if (!this.#options.enabled) return
-    this.#share = by({
+    this.#share = createShare({
       adopt: json => this.#keep(JournalEntry.from(json, ++this.#seq)),
       lose: count => this.#lose(count),
       clear: () => this.#forget(),
@@ -251,8 +253,8 @@ export class Journal {
     this.#first = 0
     this.#bytes = 0
     this.#dropped = 0
-    this.#lost = 0
-    this.#cleared = this.#seq
+    this.#lastDroppedChange = 0
+    this.#clearedSeq = this.#seq
     this.#answers.clear()
     for (const watcher of this.#watchers) watcher.cleared?.()
   }
@@ -263,17 +265,17 @@ export class Journal {
   }
 
   /**
-   * Returns the entries that were opened or have ended after a change, in the order of their last change. Each entry
-   * appears once, in its current state.
+   * Returns the entries that were opened or have ended after a change, in the order of their last change. An
+   * entry that was opened and has ended appears once.
    *
    * @param change see {@link JournalEntry.changed}
-   * @param limit maximum number of entries. Large bodies make it fewer
-   * @returns `complete`: whether the ring has dropped none of these entries
+   * @param limit maximum number of entries. If their bodies are large, fewer are returned
+   * @returns `complete`: false if the ring has dropped one of these entries
    */
   changesAfter(change: number, limit: number): { entries: JournalEntry[]; complete: boolean } {
-    const changed = this.#held().filter(entry => entry.changed > change)
+    const changed = this.#keptEntries().filter(entry => entry.changed > change)
     changed.sort((one, other) => one.changed - other.changed)
-    return { entries: withinReadLimit(changed.slice(0, limit)), complete: this.#lost <= change }
+    return { entries: withinReadLimit(changed.slice(0, limit)), complete: this.#lastDroppedChange <= change }
   }
 
   /** Notifies `watcher` of every change from now on. Returns a function that ends the notifications. */
@@ -282,17 +284,17 @@ export class Journal {
     return () => void this.#watchers.delete(watcher)
   }
 
-  /** Calls `listener` for every entry from now on. Ignores its errors. Returns a function that ends the calls. */
+  /** Calls `listener` for every change from now on. Returns a function that ends the calls. */
   subscribe(listener: JournalListener): () => void {
     return this.watch({ entry: listener })
   }
 
   /**
-   * Waits until `count` entries match `where`, including earlier ones, and returns them.
+   * Waits until `count` entries match `where`, and returns them. Entries that are already kept count too.
    *
    * Without an `outcome` in `where`, an entry counts when it is opened.
    *
-   * @throws Refusal `journal_wait` with the nearest miss on time-out, `bad_wait`, or the errors of {@link expected}
+   * @throws Refusal `journal_wait` (time-out, with the nearest miss), `bad_wait`, or as {@link expected}
    */
   async waitFor(where: JournalFilter, { signal, ...options }: WaitOptions = {}): Promise<JournalEntry[]> {
     this.#requireEnabled()
@@ -304,18 +306,19 @@ export class Journal {
       timeoutMs,
       signal,
       machine,
-      held: () => this.#held(),
+      entries: () => this.#keptEntries(),
       watch: watcher => this.watch(watcher),
     })
     return waiter.wait()
   }
 
   /**
-   * Proves that no entry matches `where`, neither in progress nor ended. Of other instances it knows only the entries
-   * that had ended at the last {@link refresh}.
+   * Proves that no entry matches `where`, neither in progress nor ended. The proof covers only those entries
+   * of other instances that had ended at the last {@link refresh}.
    *
    * @throws Refusal `journal_unexpected` with the matching entries, or the errors of {@link expected}
-   * @throws Refusal `journal_incomplete` if the ring has dropped entries, because one of them may have matched
+   * @throws Refusal `journal_incomplete` if the ring has dropped entries, because a dropped entry could
+   *   have matched
    */
   expectNothing(where: JournalFilter = {}): void {
     this.#requireEnabled()
@@ -341,12 +344,12 @@ export class Journal {
     this.#kept.push(entry)
     this.#bytes += entry.requestBytes
     this.#trim()
-    if (this.#watchers.size > 0) this.#tell(entry)
+    if (this.#watchers.size > 0) this.#notify(entry)
   }
 
   #lose(count: number): void {
     this.#dropped += count
-    this.#lost = this.#changes
+    this.#lastDroppedChange = this.#changes
   }
 
   /** Returns the entry with a `seq` if it is kept. Kept entries have consecutive `seq` values. */
@@ -355,11 +358,11 @@ export class Journal {
     return oldest === undefined || seq < oldest.seq ? undefined : this.#kept[this.#first + seq - oldest.seq]
   }
 
-  #held(): JournalEntry[] {
+  #keptEntries(): JournalEntry[] {
     return this.#kept.slice(this.#first)
   }
 
-  #tell(entry: JournalEntry): void {
+  #notify(entry: JournalEntry): void {
     for (const watcher of this.#watchers) {
       try {
         watcher.entry(entry)
@@ -371,7 +374,7 @@ export class Journal {
 
   #requireEnabled(): void {
     if (this.#options.enabled) return
-    throw new Refusal('journal_off', 'the journal is off, so nothing can be told by it', 'leave it on')
+    throw new Refusal('journal_off', 'the journal is off, so it proves nothing', 'leave out journal: false')
   }
 
   #trim(): void {
@@ -380,9 +383,9 @@ export class Journal {
       const oldest = this.#kept[this.#first]
       if (oldest === undefined || this.#first === this.#kept.length - 1) break
       this.#bytes -= oldest.requestBytes
-      this.#lost = Math.max(this.#lost, oldest.changed)
-      // The placeholder lets the dropped entry's memory be freed.
-      this.#kept[this.#first] = this.#unkept
+      this.#lastDroppedChange = Math.max(this.#lastDroppedChange, oldest.changed)
+      // The dummy lets the dropped entry's memory be freed.
+      this.#kept[this.#first] = this.#dummy
       this.#first++
       this.#dropped++
     }

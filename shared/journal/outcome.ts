@@ -1,7 +1,7 @@
-/** The outcomes of a request. `fault` is one that an injected fault caused. */
+/** The outcomes of a request. `fault` means that an injected fault caused the outcome. */
 export const OUTCOMES = ['ok', 'tool_error', 'protocol_error', 'aborted', 'fault'] as const
 
-/** The outcome of a request. `undefined` while it is in progress. */
+/** The outcome of a request that has ended. */
 export type Outcome = (typeof OUTCOMES)[number]
 
 export const TRANSPORTS = ['stdio', 'http', 'memory'] as const

@@ -2,7 +2,7 @@ import type { EntryJson, JournalEntry } from './entry.js'
 
 /** Shares the entries of a journal with other instances, and receives the entries of those instances. */
 export interface JournalShare {
-  /** Called when an entry has ended. The function must not delay the call or make it fail. */
+  /** Called when an entry has ended. It must neither delay the request of that entry nor make it fail. */
   ended(entry: JournalEntry): void
   /**
    * Called when the journal has been cleared. Clears the journals of the other instances.
@@ -13,7 +13,7 @@ export interface JournalShare {
   /**
    * Fetches all entries that have ended on other instances so far.
    *
-   * @returns whether all other instances could be asked
+   * @returns false if one of the other instances could not be asked
    */
   refresh(): Promise<boolean>
 }
@@ -22,7 +22,7 @@ export interface JournalShare {
 export interface JournalSink {
   /** Adds an ended entry of another instance. */
   adopt(entry: EntryJson): void
-  /** Called when entries of another instance are lost. Proofs that need complete entries then fail. */
+  /** Called when `count` entries of another instance are lost. Proofs that need every entry then fail. */
   lose(count: number): void
   /** Called when another instance has cleared the journal. */
   clear(): void

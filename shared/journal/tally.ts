@@ -1,16 +1,16 @@
 import type { KnownTools } from '../util/known-tools.js'
 import type { JournalEntry, Outcome } from './entry.js'
 
-/** Upper bounds of the duration groups, in milliseconds. A last group without a bound follows. */
+/** Upper bounds of the duration groups, in milliseconds. Longer durations form one more group. */
 export const DURATION_BOUNDS_MS = [0.25, 1, 2.5, 10, 50, 250, 1000, 10_000, 60_000] as const
 
 /**
- * Replaces the names of unknown tools and revisions, because names that callers invent must not fill the
- * memory.
+ * The common name for all unknown tools and revisions. If each invented name had its own count, callers could
+ * fill the memory.
  */
-const MADE_UP = 'other'
+const UNKNOWN = 'other'
 
-/** The requests of one protocol revision to one server, by outcome. */
+/** The numbers of requests to one server with one protocol revision, by outcome. */
 export interface RevisionCounts {
   readonly server: string
   /** Null for requests that name no revision, including requests to an HTTP API. */
@@ -18,16 +18,17 @@ export interface RevisionCounts {
   readonly outcomes: Partial<Record<Outcome, number>>
 }
 
-/** The requests that call one tool of one server. `tool` is null for requests that call no tool. */
+/** The numbers of requests to one server for one tool. `tool` is null for requests that call no tool. */
 export interface Counts {
   readonly server: string
   readonly tool: string | null
   readonly outcomes: Partial<Record<Outcome, number>>
   /**
-   * Number of calls in each duration group: up to its bound and above the previous bound. The last group has
-   * no bound.
+   * Number of calls in each duration group. A group has the durations above the previous bound, up to and
+   * including its own bound.
    */
   readonly durations: number[]
+  /** Sum of the durations, in milliseconds. */
   totalMs: number
 }
 
@@ -69,7 +70,7 @@ export class Tally {
   }
 
   #addRevision(server: string, named: string | null): RevisionCounts {
-    const protocol = named === null || this.#revisions.includes(named) ? named : MADE_UP
+    const protocol = named === null || this.#revisions.includes(named) ? named : UNKNOWN
     const revisions = this.#byRevision.get(server) ?? new Map<string | null, RevisionCounts>()
     this.#byRevision.set(server, revisions)
     const counts = revisions.get(protocol) ?? { server, protocol, outcomes: {} }
@@ -78,7 +79,7 @@ export class Tally {
   }
 
   #add(server: string, called: string | null): Counts {
-    const tool = called === null || this.#known.has(server, called) ? called : MADE_UP
+    const tool = called === null || this.#known.has(server, called) ? called : UNKNOWN
     const tools = this.#counts.get(server) ?? new Map<string | null, Counts>()
     this.#counts.set(server, tools)
     const known = tools.get(tool)

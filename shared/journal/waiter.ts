@@ -5,8 +5,8 @@ import type { JournalEntry } from './entry.js'
 import { differences, type ExpectedFields, fieldOf, matches } from './where.js'
 
 /**
- * Maximum size of the request bodies that a waiter keeps, in bytes. The journal itself may have dropped these
- * entries.
+ * Maximum size of all request bodies that a waiter keeps, in bytes. A waiter keeps its matching entries even
+ * if the journal drops them.
  */
 const MAX_BYTES = 64 * 1024 * 1024
 
@@ -28,10 +28,10 @@ export interface WaiterOptions {
   count: number
   timeoutMs: number
   signal: AbortSignal | undefined
-  /** The machine's time, because the instance's clock may not move. */
+  /** The machine's time limits the wait, because the instance's clock can stand still. */
   machine: Clock
-  /** Returns the entries of the journal, for past matches and for the nearest miss. */
-  held(): readonly JournalEntry[]
+  /** Returns the entries that the journal keeps, to find earlier matches and the nearest miss. */
+  entries(): readonly JournalEntry[]
   /** Adds a watcher. Returns a function that removes it. */
   watch(watcher: Watcher): () => void
 }
@@ -39,14 +39,14 @@ export interface WaiterOptions {
 /**
  * Waits for matching entries, including entries that are already in the journal.
  *
- * It remembers the entries, so that an entry that is opened and then ends counts only once.
+ * It remembers the matching entries. So an entry counts only once, although it matches again when it ends.
  */
 export class Waiter implements Watcher {
   readonly #options: WaiterOptions
   readonly #found = new Set<JournalEntry>()
   #bytes = 0
   #settle: { resolve(entries: JournalEntry[]): void; reject(reason: unknown): void } | undefined
-  #leave: (() => void) | undefined
+  #unwatch: (() => void) | undefined
   #timeout: Wakeup | undefined
 
   constructor(options: WaiterOptions) {
@@ -56,34 +56,33 @@ export class Waiter implements Watcher {
   /**
    * Waits until enough entries have matched, and returns them in the order of their `seq`.
    *
-   * @throws Refusal `journal_wait` on time-out or if the bodies are too large, `journal_stopped` when the
-   *   instance
-   *   closes
+   * @throws Refusal `journal_wait` on time-out or if the bodies are too large
+   * @throws Refusal `journal_stopped` when the instance closes
    * @throws the reason of `signal`
    */
   async wait(): Promise<JournalEntry[]> {
-    const { held, watch, machine, timeoutMs, signal, count } = this.#options
+    const { entries, watch, machine, timeoutMs, signal, count } = this.#options
     signal?.throwIfAborted()
-    for (const entry of held()) this.#take(entry)
+    for (const entry of entries()) this.#keepIfMatching(entry)
     if (this.#found.size >= count) return this.#inOrder()
     const settled = new Promise<JournalEntry[]>((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
     const aborted = () => this.#settle?.reject(signal?.reason)
     signal?.addEventListener('abort', aborted)
-    this.#leave = watch(this)
+    this.#unwatch = watch(this)
     try {
       this.#timeout = machine.wakeAt(machine.now() + timeoutMs, () => this.#settle?.reject(this.#tooLate()))
       return await settled
     } finally {
-      this.#leave()
+      this.#unwatch()
       this.#timeout?.cancel()
       signal?.removeEventListener('abort', aborted)
     }
   }
 
   entry(entry: JournalEntry): void {
-    this.#take(entry)
+    this.#keepIfMatching(entry)
     if (this.#found.size >= this.#options.count) this.#settle?.resolve(this.#inOrder())
     else if (this.#bytes > MAX_BYTES) this.#settle?.reject(this.#tooLarge())
   }
@@ -100,7 +99,7 @@ export class Waiter implements Watcher {
     )
   }
 
-  #take(entry: JournalEntry): void {
+  #keepIfMatching(entry: JournalEntry): void {
     if (this.#found.has(entry) || !matches(entry, this.#options.expected)) return
     this.#found.add(entry)
     this.#bytes += entry.requestBytes
@@ -114,18 +113,18 @@ export class Waiter implements Watcher {
     const { expected, count } = this.#options
     return new Refusal(
       'journal_wait',
-      `${inWords(expected)} arrived ${this.#found.size} times with bodies of more than ${MAX_BYTES} bytes, before there were ${count}`,
-      'wait for fewer at once',
+      `${inWords(expected)} arrived ${this.#found.size} times instead of ${count}, and the bodies already exceed ${MAX_BYTES} bytes`,
+      'wait for fewer entries at once',
     )
   }
 
   #tooLate(): Refusal {
-    const { expected, count, timeoutMs, held } = this.#options
+    const { expected, count, timeoutMs, entries } = this.#options
     const got = count === 1 ? '' : ` ${count} times, but ${this.#found.size}`
     return new Refusal(
       'journal_wait',
-      `${inWords(expected)} did not arrive${got} within ${timeoutMs} ms; ${nearestMiss(held(), expected)}`,
-      'mend what is waited for, or give it more time with timeoutMs',
+      `${inWords(expected)} did not arrive${got} within ${timeoutMs} ms; ${nearestMiss(entries(), expected)}`,
+      'correct the filter or the call, or raise timeoutMs',
     )
   }
 }
@@ -143,16 +142,15 @@ function asLine({ seq, caller, tool, method, outcome }: JournalEntry): string {
 }
 
 /**
- * Describes the entry that differs least from the filter, and the differences. They usually show a misspelled
- * name.
+ * Describes the entry that differs least from the filter, with its differences. Usually a difference shows a
+ * misspelled name.
  */
 function nearestMiss(entries: readonly JournalEntry[], expected: ExpectedFields): string {
   let nearest: { entry: JournalEntry; missed: string[] } | undefined
   for (const entry of entries) {
     if (matches(entry, expected)) continue
     const missed = missesOf(entry, expected)
-    // Of two entries that are equally close, takes the later one, because it belongs to the user's latest
-    // action.
+    // Of two equally close entries, the later one is taken, because it belongs to the user's latest action.
     if (nearest === undefined || missed.length <= nearest.missed.length) nearest = { entry, missed }
   }
   if (nearest !== undefined) return `nearest is ${asLine(nearest.entry)}: ${nearest.missed.join('; ')}`

@@ -45,7 +45,9 @@ export const MCP_METHODS: readonly string[] = [
   'notifications/tasks/status',
 ]
 
-/** Maximum size of the request bodies in one answer, in bytes. A single entry may be larger. */
+/**
+ * Maximum size of the request bodies in one answer, in bytes. An answer with only one entry can exceed it.
+ */
 export const MAX_READ_BYTES = 16 * 1024 * 1024
 
 const text = z.string().exactOptional()
@@ -54,15 +56,15 @@ const textOrNull = z.string().nullable().exactOptional()
 /** The fields of a filter for entries. */
 export const whereSchema = strict({
   server: text.describe('safebot or instanode'),
-  tool: textOrNull.describe('as it was called; null: no tool was'),
+  tool: textOrNull.describe('the name that the caller used; null for a request that calls no tool'),
   caller: text,
-  outcome: z.enum(OUTCOMES).exactOptional().describe('an entry that is under way has none yet'),
+  outcome: z.enum(OUTCOMES).exactOptional().describe('an entry in progress has no outcome yet'),
   method: textOrNull,
   session: textOrNull,
   transport: z.enum(TRANSPORTS).exactOptional(),
-  argsHash: textOrNull.describe('sha256: and hex, as in the log of a gateway'),
+  argsHash: textOrNull.describe('sha256: and hex digits, as in the log of a gateway'),
   trace: textOrNull.describe('the trace id of the W3C traceparent'),
-  instance: text.describe('the name of a replica, where a store is shared'),
+  instance: text.describe('the name of a replica, if replicas share a store'),
   arguments: z
     .record(z.string(), z.unknown())
     .exactOptional()
@@ -74,8 +76,8 @@ export const whereSchema = strict({
 })
 
 /**
- * A filter: fields and the values that an entry must have. `arguments` may be a part of the entry's
- * arguments.
+ * A filter: fields and the values that an entry must have. For `arguments`, a part of the entry's arguments
+ * is enough.
  */
 export type JournalFilter = z.input<typeof whereSchema>
 
@@ -83,9 +85,10 @@ export type JournalFilter = z.input<typeof whereSchema>
 export type EntryField = Exclude<keyof JournalFilter, 'unknown'>
 
 /**
- * Checks a filter. An undefined field is refused, because it could match no entry or every entry.
+ * Checks a filter. A field with the value undefined is refused, because it could match
+ * no entry or every entry.
  *
- * @throws Refusal `bad_where`, also for an unknown field or outcome
+ * @throws Refusal `bad_where` for an undefined, unknown or invalid field
  */
 export function readWhere(where: JournalFilter): JournalFilter {
   return checked(whereSchema, where, 'bad_where', 'where')
@@ -120,7 +123,7 @@ function contains(actual: unknown, expected: unknown): boolean {
 /**
  * Yields the differences between `actual` and `expected`, each with a path and both values.
  *
- * @param path path of both values, for error messages
+ * @param path the path at which both values are found. The paths of differences begin with it
  */
 export function* differences(
   actual: unknown,
@@ -150,15 +153,15 @@ export function* differences(
 export const pageSchema = strict({
   ...whereSchema.shape,
   after: z.int().min(0).exactOptional().describe('only entries with a higher seq'),
-  limit: z.int().min(1).max(10_000).exactOptional().describe('how many at most; 1,000 if not given'),
+  limit: z.int().min(1).max(10_000).exactOptional().describe('maximum number of entries; 1,000 if not given'),
 })
 
 export type PageRequest = z.input<typeof pageSchema>
 
 /** The options of a wait: the number of entries and the time limit. */
 export const waitSchema = strict({
-  count: z.int().min(1).max(10_000).exactOptional().describe('how many distinct entries; 1 if not given'),
-  timeoutMs: z.int().min(0).exactOptional().describe('of the machine’s time; 5,000 if not given'),
+  count: z.int().min(1).max(10_000).exactOptional().describe('number of distinct entries; 1 if not given'),
+  timeoutMs: z.int().min(0).exactOptional().describe('milliseconds of machine time; 5,000 if not given'),
 })
 
 export type WaitOptions = z.input<typeof waitSchema> & {
@@ -167,8 +170,8 @@ export type WaitOptions = z.input<typeof waitSchema> & {
 }
 
 /**
- * Returns the first entries whose bodies together have at most {@link MAX_READ_BYTES}, but at least one
- * entry.
+ * Returns the first entries, up to a total of {@link MAX_READ_BYTES} of bodies. The very first entry is
+ * always returned.
  */
 export function withinReadLimit(entries: JournalEntry[]): JournalEntry[] {
   let bytes = 0
@@ -191,10 +194,10 @@ export interface KnownNames {
 
 /**
  * Refuses a filter with a server, tool or method that no entry can have. With a misspelled name,
- * `expectNothing` would always succeed. A name that an entry already has is allowed, because a client may
+ * `expectNothing` would always succeed. A name that an entry already has is allowed, because a client can
  * have called a tool that does not exist.
  *
- * @param seen whether an entry matches a filter
+ * @param seen returns whether the journal has an entry that matches a filter
  * @throws Refusal `unknown_server`, `unknown_tool` or `unknown_method`, with the closest name
  */
 export function requireKnownNames(
@@ -206,7 +209,7 @@ export function requireKnownNames(
     throw new Refusal(
       'unknown_server',
       `there is no server ${JSON.stringify(server)}`,
-      meant(server, known.servers()),
+      closestHint(server, known.servers()),
     )
   }
   if (unknown) return
@@ -215,7 +218,7 @@ export function requireKnownNames(
     throw new Refusal(
       'unknown_method',
       `there is no method ${JSON.stringify(method)}`,
-      `${meant(method, MCP_METHODS)}. HTTP requests have names like "POST /db/new". ${allowance('method')}`,
+      `${closestHint(method, MCP_METHODS)}. HTTP requests have names like "POST /db/new". ${allowUnknownHint('method')}`,
     )
   }
 }
@@ -232,12 +235,12 @@ function requireTool(
   throw new Refusal(
     'unknown_tool',
     server === undefined ? `no server has a tool ${name}` : `${server} has no tool ${name}`,
-    `${meant(tool, tools)}. ${allowance('tool')}`,
+    `${closestHint(tool, tools)}. ${allowUnknownHint('tool')}`,
   )
 }
 
 /**
- * Returns whether a method is one of MCP, or an HTTP method with a path. Any path is allowed, because
+ * Returns whether a method is one of MCP, or an HTTP verb with a path. Any path is allowed, because
  * receivers have their own paths.
  */
 function isKnownMethod(method: string): boolean {
@@ -245,13 +248,13 @@ function isKnownMethod(method: string): boolean {
   return MCP_METHODS.includes(method) || (METHODS.includes(verb) && path?.startsWith('/') === true)
 }
 
-function meant(word: string, known: readonly string[]): string {
+function closestHint(word: string, known: readonly string[]): string {
   const closest = closestName(word, known)
   return closest === undefined
     ? `there are ${known.join(', ')}`
     : `${JSON.stringify(closest)} is probably meant`
 }
 
-function allowance(what: string): string {
+function allowUnknownHint(what: string): string {
   return `In the filter, unknown: true allows a ${what} that no server has`
 }

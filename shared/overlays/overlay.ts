@@ -18,7 +18,7 @@ const change = oneKind('overlay', {
   annotate: strict({ annotate: strict(hints) }),
   widen: strict({
     widen: properties.describe(
-      'properties for the input schema; the tool itself never sees those it does not know',
+      'properties to add to the input schema; their arguments never reach the genuine tool',
     ),
     required: z.array(z.string()).exactOptional(),
   }),
@@ -30,12 +30,12 @@ const change = oneKind('overlay', {
       description: z.string(),
       inputSchema: z.looseObject({ type: z.literal('object') }).exactOptional(),
       annotations: strict(hints).exactOptional(),
-      answer: z.string().describe('the text that every call of it is answered with'),
+      answer: z.string().describe('the text that answers every call of the tool'),
     }),
   }),
   page: strict({
     page: z.union([z.int().min(1), z.array(z.int().min(0)).min(1)], {
-      error: 'is the size of every page, or a list of the sizes of the first ones, 0 for an empty one',
+      error: 'must be the size of every page, or a list of the sizes of the first pages',
     }),
   }),
   ttlMs: strict({
@@ -51,17 +51,24 @@ const change = oneKind('overlay', {
 /** A change to the answers of `tools/list`. */
 export const overlaySchema = strict({
   server: z.string(),
-  tool: z.string().exactOptional().describe('its genuine name; not for add, page, ttlMs and cacheScope'),
+  tool: z
+    .string()
+    .exactOptional()
+    .describe('the genuine name of the tool; left out for add, page, ttlMs and cacheScope'),
   callers: z
     .array(z.string())
     .min(1)
     .exactOptional()
-    .describe('the callers that see it, by their names in the journal; all callers if not given'),
-  after: z.int().min(0).exactOptional().describe('number of genuine lists before it; 0 if not given'),
+    .describe('the callers that see the change, by their names in the journal; all callers if not given'),
+  after: z
+    .int()
+    .min(0)
+    .exactOptional()
+    .describe('number of tool lists that are shown without the change first; 0 if not given'),
   notify: z
     .boolean()
     .exactOptional()
-    .describe('whether open sessions are told when it takes effect, and when it goes'),
+    .describe('true: open sessions are notified when the overlay takes effect and when it is removed'),
   do: change,
 })
 

@@ -21,11 +21,11 @@ export type CatalogueSnapshot = readonly {
  */
 export type Counted = 'together' | 'alone'
 
-/** The changes that concern the whole list and name no tool. */
-const OF_SERVER = ['add', 'page', 'ttlMs', 'cacheScope']
+/** The changes that concern the whole list. An overlay with such a change names no tool. */
+const OF_WHOLE_LIST = ['add', 'page', 'ttlMs', 'cacheScope']
 
 /**
- * Maximum number of callers counted alone, for each overlay. Above it, the count of the oldest caller is
+ * Maximum number of callers that one overlay counts alone. Beyond it, the count of the oldest caller is
  * dropped.
  */
 const MAX_COUNTED_ALONE = 10_000
@@ -40,8 +40,8 @@ interface Row {
 }
 
 /**
- * The overlays of the tool lists. Overlays are applied in their order, and always name a tool by its genuine
- * name.
+ * The overlays of the tool lists. Overlays are applied in their order. In an overlay, a tool always has its
+ * genuine name.
  *
  * A renamed tool can be called only by its new name. A hidden tool can still be called, because tests check
  * whether a policy denies such a call.
@@ -94,7 +94,7 @@ export class Catalogue {
   }
 
   /**
-   * Returns one page of a server's list for a caller. A page without a cursor is counted as one list.
+   * Returns one page of a server's list for a caller. A request without a cursor counts as one list.
    *
    * @throws Refusal `bad_cursor`
    */
@@ -129,8 +129,8 @@ export class Catalogue {
   }
 
   /**
-   * Returns the tool that has this name for a caller, also a hidden tool. Returns undefined if there is no
-   * such tool.
+   * Returns the tool that a caller calls by this name, even if the tool is hidden. Returns undefined if there
+   * is no such tool.
    */
   find(server: string, caller: string, name: string, counted: Counted = 'together'): Overlaid | undefined {
     return this.#overlaid(server, caller, counted).find(({ listing }) => listing.name === name)
@@ -149,7 +149,7 @@ export class Catalogue {
       .map(({ listing }) => listing.name)
   }
 
-  /** Returns every name by which any caller can call a tool of a server, also names of hidden tools. */
+  /** Returns every name by which any caller can call a tool of a server. Includes hidden tools. */
   callableNames(server: string): string[] {
     const genuine = this.#known.server(server).tools.map(({ name }) => name)
     const given = this.#rows.flatMap(({ overlay: { server: of, do: change } }) => {
@@ -165,7 +165,7 @@ export class Catalogue {
       row => concerns(row.overlay, server, caller) && inEffectFor(row, caller, counted),
     )
     const { tools } = this.#known.server(server)
-    return overlay(
+    return applyOverlays(
       tools,
       rows.map(row => row.overlay),
     )
@@ -203,16 +203,18 @@ export class Catalogue {
 
   #requireTarget({ server, tool, do: change }: Overlay): void {
     const [kind = ''] = Object.keys(change)
-    const ofServer = OF_SERVER.some(own => own in change)
-    if (ofServer === (tool === undefined)) {
+    const ofWholeList = OF_WHOLE_LIST.some(own => own in change)
+    if (ofWholeList === (tool === undefined)) {
       if (tool === undefined) this.#known.server(server)
       else this.#known.requireTool(server, tool)
       return
     }
     throw new Refusal(
       'bad_overlay',
-      ofServer ? `overlays: ${kind} is of no tool, and names ${tool}` : `overlays: ${kind} names no tool`,
-      ofServer ? 'leave tool out' : 'give its genuine name as tool',
+      ofWholeList
+        ? `overlays: ${kind} changes the whole list, but names the tool ${tool}`
+        : `overlays: ${kind} names no tool`,
+      ofWholeList ? 'leave out tool' : 'set tool to the genuine name of a tool',
     )
   }
 
@@ -225,14 +227,14 @@ export class Catalogue {
     for (const server of new Set(overlays.map(overlay => overlay.server))) {
       const { tools } = this.#known.server(server)
       for (const caller of [...callers, undefined]) {
-        const laid = overlays.filter(overlay => concerns(overlay, server, caller))
-        const names = overlay(tools, laid).map(({ listing }) => listing.name)
-        const twice = names.find((name, index) => names.indexOf(name) !== index)
-        if (twice === undefined) continue
+        const concerned = overlays.filter(overlay => concerns(overlay, server, caller))
+        const names = applyOverlays(tools, concerned).map(({ listing }) => listing.name)
+        const duplicate = names.find((name, index) => names.indexOf(name) !== index)
+        if (duplicate === undefined) continue
         throw new Refusal(
           'name_taken',
-          `overlays: two tools of ${server} would be called ${JSON.stringify(twice)}`,
-          'rename the other one, too, or take another name',
+          `overlays: two tools of ${server} would be called ${JSON.stringify(duplicate)}`,
+          'rename the other tool too, or choose another name',
         )
       }
     }
@@ -249,8 +251,8 @@ function inEffectFor(row: Row, caller: string, counted: Counted): boolean {
 }
 
 /**
- * Counts a list for a caller that is counted alone. Returns the number of lists. Counting stops after the
- * overlay is in effect.
+ * Counts a list for a caller that is counted alone. Returns the new count. A count that exceeds
+ * `after` is not stored, because the overlay is already in effect.
  */
 function countAlone({ overlay: { after = 0 }, own }: Row, caller: string): number {
   const lists = (own.get(caller) ?? 0) + 1
@@ -271,7 +273,7 @@ function concerns(overlay: Overlay, server: string, caller: string | undefined):
   return overlay.callers === undefined || (caller !== undefined && overlay.callers.includes(caller))
 }
 
-/** A tool in a list. An added tool may lack a title and annotations, which every genuine tool has. */
+/** A tool in a list. An added tool can lack a title and annotations, which every genuine tool has. */
 interface ListedTool extends Omit<ToolListing, 'title' | 'annotations'> {
   title?: string
   annotations?: Partial<ToolListing['annotations']>
@@ -290,7 +292,7 @@ interface Overlaid {
 }
 
 /** Returns the tools of a server after applying overlays in their order. */
-function overlay(tools: readonly ToolListing[], overlays: readonly Overlay[]): Overlaid[] {
+function applyOverlays(tools: readonly ToolListing[], overlays: readonly Overlay[]): Overlaid[] {
   const overlaid: Overlaid[] = tools.map(listing => ({
     listing,
     genuine: listing.name,
@@ -301,7 +303,7 @@ function overlay(tools: readonly ToolListing[], overlays: readonly Overlay[]): O
   for (const { tool, do: change } of overlays) {
     if ('add' in change) overlaid.push(added(change.add))
     for (const shown of overlaid)
-      if (shown.genuine !== undefined && shown.genuine === tool) lay(shown, change)
+      if (shown.genuine !== undefined && shown.genuine === tool) applyChange(shown, change)
   }
   return overlaid
 }
@@ -316,7 +318,7 @@ function added({ answer, ...listing }: Extract<Change, { add: unknown }>['add'])
   }
 }
 
-function lay(shown: Overlaid, change: Change): void {
+function applyChange(shown: Overlaid, change: Change): void {
   const { listing } = shown
   if ('rename' in change) shown.listing = { ...listing, name: change.rename }
   else if ('describe' in change) {
@@ -365,7 +367,11 @@ function pageOf<Item>(
   const index = cursor === undefined ? 0 : Number(/^page-([1-9]\d*)$/.exec(cursor)?.[1])
   const page = pages[index]
   if (page === undefined) {
-    throw new Refusal('bad_cursor', `unknown cursor ${JSON.stringify(cursor)}`, 'begin again without one')
+    throw new Refusal(
+      'bad_cursor',
+      `unknown cursor ${JSON.stringify(cursor)}`,
+      'request the first page, without a cursor',
+    )
   }
   return { items: page, nextCursor: index + 1 < pages.length ? `page-${index + 1}` : undefined }
 }

@@ -3,8 +3,8 @@ import { Refusal } from '../errors.js'
 import { closestName } from './closest-name.js'
 import { cut, shown } from './shown.js'
 
-/** Maximum number of faults of one value that an error lists. */
-const MAX_SENTENCES = 20
+/** Maximum number of flaws in one value that an error lists. */
+const MAX_LISTED_FLAWS = 20
 
 /**
  * Creates the schema of an object that allows only the fields of `shape`. The error for an unknown field
@@ -20,10 +20,10 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
 }
 
 /**
- * Creates the schema of an object that is one of several kinds. A field that only one kind has identifies the
- * kind.
+ * Creates the schema of an object that is one of several kinds. Each kind has a field that no other kind has.
+ * This field identifies the kind.
  *
- * @param what the name of the general kind, for example `fault`
+ * @param what the name of the object in errors, for example `fault`
  * @param kinds the schema of each kind, by the field that identifies it
  */
 export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string, kinds: Kinds) {
@@ -39,11 +39,11 @@ export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string,
   })
 }
 
-/** Returns the name of the whole value for an error at a path. */
+/** Returns the name that an error at `path` gives to the whole value. */
 export type NameOf = (path: readonly PropertyKey[]) => string
 
 /**
- * Checks a value from outside against its schema.
+ * Checks a value from outside of the program against its schema.
  *
  * @param code the code of the refusal
  * @param what the name of the value in errors, for example `faults`. A function can return a name for each
@@ -60,14 +60,14 @@ export function checked<Schema extends z.ZodType>(
   if (parsed.success) return parsed.data
   const nameOf = typeof what === 'string' ? () => what : what
   const wrong = parsed.error.issues.flatMap(issue => sentences(issue, value, nameOf))
-  const more = wrong.length > MAX_SENTENCES ? [`and ${wrong.length - MAX_SENTENCES} more`] : []
-  throw new Refusal(code, [...wrong.slice(0, MAX_SENTENCES), ...more].join('; '))
+  const more = wrong.length > MAX_LISTED_FLAWS ? [`and ${wrong.length - MAX_LISTED_FLAWS} more`] : []
+  throw new Refusal(code, [...wrong.slice(0, MAX_LISTED_FLAWS), ...more].join('; '))
 }
 
 /**
  * Describes an issue of zod in sentences.
  *
- * @param value the value at which the path of the issue begins
+ * @param value the value in which the path of the issue begins
  * @param base path of `value` in the whole value
  */
 function sentences(
@@ -80,19 +80,21 @@ function sentences(
   const whole = [...base, ...issue.path]
   const path = `${nameOf(whole)}${whole.map(step).join('')}`
   if (issue.code === 'invalid_union') {
-    const meant = issue.errors.find(errors => errors.every(error => isMeant(error, here)))
-    if (meant !== undefined) return meant.flatMap(error => sentences(error, here, nameOf, whole))
+    const likelyKind = issue.errors.find(errors => errors.every(error => isWithinKind(error, here)))
+    if (likelyKind !== undefined) return likelyKind.flatMap(error => sentences(error, here, nameOf, whole))
     return [`${path} ${issue.message}`]
   }
   if (issue.code === 'unrecognized_keys') return [`${path} ${issue.message}`]
-  // Keeps "expected string" of zod's "Invalid input: expected string, received undefined". The value itself
-  // is shown separately.
-  const takes = issue.message.replace(/^[^:]*: /, '').replace(/, received .*$/, '')
-  return [`${path} is ${here === undefined ? 'missing' : shown(here)}: ${takes}${meant(issue, here)}`]
+  // Of zod's "Invalid input: expected string, received undefined", keeps "expected string". The error shows
+  // the received value in its own words.
+  const expectation = issue.message.replace(/^[^:]*: /, '').replace(/, received .*$/, '')
+  return [
+    `${path} is ${here === undefined ? 'missing' : shown(here)}: ${expectation}${closestHint(issue, here)}`,
+  ]
 }
 
-/** Returns a hint with the allowed word that is closest to a wrong one, or an empty text. */
-function meant(issue: z.core.$ZodIssue, value: unknown): string {
+/** If a value is a misspelled word, returns a hint with the allowed word. Otherwise returns an empty text. */
+function closestHint(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.code !== 'invalid_value' || typeof value !== 'string') return ''
   const closest = closestName(
     value,
@@ -102,9 +104,10 @@ function meant(issue: z.core.$ZodIssue, value: unknown): string {
 }
 
 /**
- * Returns whether an issue shows a mistake within this kind of object, rather than a value of another kind.
+ * Returns true if an issue is a mistake in an object of this kind. Returns false if the object seems to be of
+ * another kind.
  */
-function isMeant({ code, path }: z.core.$ZodIssue, value: unknown): boolean {
+function isWithinKind({ code, path }: z.core.$ZodIssue, value: unknown): boolean {
   if (path.length === 0) return code === 'unrecognized_keys'
   return path.length > 1 || at(value, path) !== undefined
 }

@@ -1,23 +1,26 @@
 /**
- * Finds the known name that is closest to a word. At most a third of the letters may differ, or one letter of
- * a short word. Returns undefined if no name is that close.
+ * Finds the known name that is closest to a word. Up to a third of the letters can differ, and in
+ * a short word one letter. Returns undefined if no name is that close.
  */
 export function closestName(word: string, known: readonly string[]): string | undefined {
-  const most = Math.max(1, Math.floor(word.length / 3))
+  const maxDistance = Math.max(1, Math.floor(word.length / 3))
   const ranked = known
     .map(candidate => ({ candidate, distance: distanceOf(word.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ distance }) => distance <= most)
+    .filter(({ distance }) => distance <= maxDistance)
     .sort((a, b) => a.distance - b.distance)
   return ranked[0]?.candidate
 }
 
 /**
- * Maximum length of a compared word, in characters. Longer words are not misspelled names, and comparing them
- * takes much time.
+ * Maximum length of a compared word, in characters. A longer word is hardly a misspelled name, and its
+ * comparison takes long.
  */
 const LONGEST = 64
 
-/** Returns the number of letters to insert, remove or replace. Returns infinity if `a` is too long. */
+/**
+ * Returns how many letters must be inserted, removed or replaced to turn `a` into `b`. Infinite for a long
+ * `a`.
+ */
 function distanceOf(a: string, b: string): number {
   if (a.length > LONGEST) return Number.POSITIVE_INFINITY
   let above = Array.from({ length: b.length + 1 }, (_, at) => at)

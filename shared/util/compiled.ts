@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url'
  * Returns the absolute path of a compiled file of this package that cannot be imported: a worker's entry, a
  * packed template, or the page.
  *
- * Compiled modules find the file at the path relative to themselves. Modules run from TypeScript sources
- * (vitest) find it at the same path under `dist/`, because a worker thread loads only JavaScript. `npm test`
- * builds `dist/` first.
+ * A compiled module finds the file relative to itself. A TypeScript module, which vitest runs from the
+ * sources, finds the file at the same path under `dist/`, because a worker thread loads only JavaScript.
+ * `npm test` builds `dist/` first.
  *
  * @param name path relative to the calling module
  * @param from `import.meta.url` of the calling module
@@ -18,7 +18,7 @@ export function compiled(name: string, from: string): string {
   )
 }
 
-/** Returns the absolute path of a file or folder in `fixtures/`, from the sources or from `dist/`. */
+/** Returns the absolute path of a file or folder in `fixtures/`. Works in the sources and in `dist/`. */
 export function fixture(name: string): string {
   const root = import.meta.url.endsWith('.ts') ? '../../fixtures/' : '../../../fixtures/'
   return fileURLToPath(new URL(`${root}${name}`, import.meta.url))

@@ -6,7 +6,7 @@ export interface ExitSignal {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal
   /**
-   * The exit code that shells use for the signal, for example 130 for SIGINT. Undefined before a signal
+   * The exit code by which shells report the signal, for example 130 for SIGINT. Undefined before a signal
    * arrives.
    */
   readonly exitCode: number | undefined
@@ -15,8 +15,8 @@ export interface ExitSignal {
 }
 
 /**
- * Listens for signals that ask the process to end, so that it can clean up. A second signal ends the process
- * immediately.
+ * Listens for signals that ask the process to end, so that the process can clean up first. A second signal
+ * ends the process immediately.
  */
 export function exitSignal(): ExitSignal {
   const controller = new AbortController()

@@ -1,6 +1,6 @@
 /**
- * White space as the service trims it, by Unicode's property White_Space. `String.trim` differs on U+0085 and
- * U+FEFF.
+ * Matches white space at both ends of a text, by Unicode's property White_Space, as Instanode does.
+ * `String.trim` differs on U+0085 and U+FEFF.
  */
 const OUTER_SPACE = /^\p{White_Space}+|\p{White_Space}+$/gu
 

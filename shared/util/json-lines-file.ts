@@ -3,8 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { Refusal } from '../errors.js'
 
 /**
- * Maximum number of bytes that wait for a slow disk. Beyond it, entries are missing in the file, and
- * `onError` is called.
+ * Maximum number of bytes that wait for a slow disk. Beyond it, new entries are not written, and `onError` is
+ * called.
  */
 const MAX_QUEUED = 64 * 1024 * 1024
 
@@ -18,7 +18,7 @@ interface LineWriter {
 }
 
 /**
- * A file of JSON lines with one entry per line. A new file is readable only by its owner, because entries may
+ * A file with one entry, as JSON, on each line. A new file is readable only by its owner, because entries may
  * contain secrets.
  */
 export class JsonLinesFile {
@@ -34,9 +34,9 @@ export class JsonLinesFile {
    *
    * @param what the content of the file, for example `journal`
    * @param onError called when an entry could not be written
-   * @param options `sync`: whether an entry is on the disk when {@link append} returns. Default false: it is
-   *   written
-   *   soon after
+   * @param options `sync`: true if an entry must be on the disk when {@link append} returns. Default false:
+   *   the
+   *   entry is written soon after
    * @throws Refusal `<what>_file` if the file cannot be written
    */
   static async open(
@@ -67,7 +67,7 @@ export class JsonLinesFile {
     this.#writer.write(`${JSON.stringify(entry)}\n`)
   }
 
-  /** Resolves when all appended entries have been passed to the file. Appending can continue. */
+  /** Resolves when all appended entries are written. Further entries can be appended meanwhile. */
   flush(): Promise<void> {
     return this.#writer.flush()
   }
@@ -98,7 +98,7 @@ async function endsInHalfALine(appending: FileHandle, path: string): Promise<boo
 class StreamedLines implements LineWriter {
   readonly #stream: WriteStream
   readonly #onError: (error: unknown) => void
-  /** Whether the latest entry was left out because the disk is too slow. */
+  /** True if the latest entry was left out because the disk is too slow. */
   #behind = false
 
   constructor(path: string, onError: (error: unknown) => void) {
@@ -130,7 +130,7 @@ class StreamedLines implements LineWriter {
 class SyncedLines implements LineWriter {
   readonly #file: number
   readonly #onError: (error: unknown) => void
-  /** Whether the last line of the file is incomplete. */
+  /** True if the last line of the file is incomplete. */
   #halfALine = false
 
   constructor(path: string, onError: (error: unknown) => void) {

@@ -6,8 +6,8 @@ export const SERVER_NAMES = ['instanode', 'safebot'] as const
 export type ServerName = (typeof SERVER_NAMES)[number]
 
 /**
- * The four hints about a tool in the MCP specification. All are required here, because authors of policies
- * read them.
+ * The four hints about a tool in the MCP specification. A stand-in gives all of them, because authors of
+ * policies read them.
  */
 export interface ToolHints {
   readOnlyHint: boolean
@@ -32,15 +32,15 @@ export interface ToolListing {
 
 export type JsonObjectSchema = { type: 'object' } & Record<string, unknown>
 
-/** One server of an instance, for faults and overlays. */
+/** One server of an instance, as faults and overlays use it. */
 export interface KnownServer {
-  /** The tools of the real service, in the order of the list. */
+  /** The tools of the real service, in the order of its `tools/list`. */
   readonly tools: readonly ToolListing[]
   /** Notifies every open session that the list of tools has changed. */
   announce(): void
 }
 
-/** The servers of an instance and their tools. Faults and overlays may name only these. */
+/** The servers of an instance and their tools. Faults and overlays can name no others. */
 export class KnownTools {
   readonly #servers = new Map<string, KnownServer>()
 

@@ -2,14 +2,14 @@
  * A lock with two modes, shared and exclusive. A request for the exclusive lock waits until running work has
  * ended. Work that starts later waits for the exclusive lock to be released.
  *
- * Work with the shared lock must not acquire the lock again, nor wait for other work that does. Such work
- * could wait for itself.
+ * Work that holds the shared lock must not acquire the lock again, and must not wait for other work that
+ * acquires it. Otherwise the work could wait for itself.
  */
 export class RwLock {
   #inside = 0
   /**
-   * Resolves when the exclusive lock is released. Undefined while no one holds or requests the exclusive
-   * lock.
+   * Resolves when the exclusive lock is released. Undefined while the exclusive lock is neither held nor
+   * requested.
    */
   #closed: Promise<void> | undefined
   #onEmpty: (() => void) | undefined
@@ -26,8 +26,8 @@ export class RwLock {
   }
 
   /**
-   * Keeps the shared lock until `work` ends. Call it with the shared lock, for work that continues after its
-   * caller has released the lock.
+   * Keeps the shared lock until `work` ends, even if the caller releases the lock earlier. The caller must
+   * hold the shared lock.
    */
   extendShared(work: Promise<unknown>): void {
     this.#inside++
@@ -64,7 +64,8 @@ export class RwLock {
 }
 
 /**
- * Runs work for the same key one at a time, in the order of the calls. Work for different keys does not wait.
+ * Runs work for the same key one at a time, in the order of the calls. Work for one key does not wait
+ * for work for another key.
  */
 export class OneAtATime {
   /** The last work that was submitted for each busy key. */
@@ -74,7 +75,7 @@ export class OneAtATime {
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#busy.get(key)
     const running = before === undefined ? work() : before.then(work)
-    const done = running.then(nothing, nothing)
+    const done = running.then(ignore, ignore)
     this.#busy.set(key, done)
     try {
       return await running
@@ -84,4 +85,4 @@ export class OneAtATime {
   }
 }
 
-function nothing(): void {}
+function ignore(): void {}

@@ -1,4 +1,4 @@
-/** The log of the program. It never writes to stdout, which the protocol uses on stdio. */
+/** The log of the program. It never writes to stdout, where MCP messages go on stdio. */
 export interface Log {
   warn(message: string, cause?: unknown): void
   error(message: string, cause?: unknown): void

@@ -6,9 +6,9 @@ import { Refusal } from '../errors.js'
  */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024
 
-/** The error for a file that could not be read. The message gives the reason, and no content of the file. */
+/** The error for a file that could not be read. The message never quotes the file. */
 export class FileError extends Error {
-  /** @param code an error code of the system, such as `ENOENT`, or `not_regular`, or `too_large` */
+  /** @param code `not_regular`, `too_large`, or an error code of the system, such as `ENOENT` */
   constructor(
     readonly code: string,
     message: string,
@@ -20,8 +20,8 @@ export class FileError extends Error {
 /**
  * Reads a regular file of at most {@link MAX_FILE_BYTES}.
  *
- * A directory, a device, a pipe or a socket is refused before it is opened. Reading a device may never end,
- * and reading a pipe may never begin.
+ * A directory, a device, a pipe or a socket is refused before it is opened. Reading a device can go on
+ * for ever, and opening a pipe can block.
  *
  * @param path the path as the user wrote it
  * @throws FileError if the file cannot be read, is not regular or is too large
@@ -29,7 +29,7 @@ export class FileError extends Error {
 export function readRegularFile(path: string): Buffer {
   try {
     requireRegular(statSync(path))
-    // Opens without blocking, because the file may have been replaced by a pipe after the check.
+    // Opens without blocking, because a pipe can have replaced the file after the check.
     const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
       requireRegular(fstatSync(file))
@@ -64,7 +64,7 @@ export function readFileBytes(path: string, what: string, code: string): Buffer 
   }
 }
 
-/** Reads a file that the user has named as text. See {@link readFileBytes}. */
+/** Returns the text of a file that the user has named. See {@link readFileBytes}. */
 export function readTextFile(path: string, what: string, code: string): string {
   return readFileBytes(path, what, code).toString('utf8')
 }
@@ -96,10 +96,7 @@ function readAll(file: number): Buffer {
 }
 
 function tooLarge(): FileError {
-  return new FileError(
-    'too_large',
-    `it has more than ${MAX_FILE_BYTES} bytes (4 MiB), the most that is read: make it smaller`,
-  )
+  return new FileError('too_large', `it has more than ${MAX_FILE_BYTES} bytes (4 MiB): make it smaller`)
 }
 
 /**

@@ -4,14 +4,14 @@ import type { IncomingHttpHeaders } from 'node:http'
 const CREDENTIAL_NAME = /auth|cookie|credential|key|passw|secret|session|token/
 
 /**
- * Headers that match {@link CREDENTIAL_NAME} but hold no credential. A journal entry contains the session id
- * anyway.
+ * Headers that match {@link CREDENTIAL_NAME} but are not masked. The session id is in each journal entry
+ * anyway, and an idempotency key is no credential.
  */
 const PLAIN_HEADERS: ReadonlySet<string> = new Set(['mcp-session-id', 'idempotency-key'])
 
 /**
- * Descriptions and patterns of secrets in text. The patterns also match inside nested JSON, where quotes are
- * escaped.
+ * The kinds of secrets in a text, each with a description and a pattern. The patterns also match inside JSON
+ * that is a string in other JSON, where quotes are escaped.
  */
 const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a database URL with its password', /(?<=postgres(?:ql)?:\/\/[^\s:/@"\\]+:)[^\s@"\\]+(?=@)/g],
@@ -63,27 +63,28 @@ export function maskSecrets(text: string): string {
 }
 
 /**
- * Number of characters after the limit that are searched for secrets. Every secret is expected to be shorter.
+ * The number of characters that {@link beginningOf} searches beyond its limit, to find the end of a secret.
+ * Every secret is expected to be shorter.
  */
 const LONGEST_SECRET = 8192
 
 /**
- * Returns the beginning of a text, at most `mostChars` characters. If a secret reaches that limit, the text
- * ends before it, because half of a secret would not be recognized.
+ * Returns the beginning of a text, at most `maxChars` characters. If a secret reaches that limit, the
+ * result ends before the secret, because half of a secret would not be recognized.
  */
-export function beginningOf(text: string, mostChars: number): string {
-  if (text.length <= mostChars) return text
+export function beginningOf(text: string, maxChars: number): string {
+  if (text.length <= maxChars) return text
   let at = 0
-  for (const part of cutAtSecrets(text.slice(0, mostChars + LONGEST_SECRET))) {
+  for (const part of cutAtSecrets(text.slice(0, maxChars + LONGEST_SECRET))) {
     const end = at + part.text.length
-    if (end >= mostChars) return text.slice(0, part.secret === null ? mostChars : at)
+    if (end >= maxChars) return text.slice(0, part.secret === null ? maxChars : at)
     at = end
   }
-  return text.slice(0, mostChars)
+  return text.slice(0, maxChars)
 }
 
 /**
- * Masks the values of headers that may contain a credential. Names and authentication schemes stay visible.
+ * Masks the values of headers that can contain a credential. Names and authentication schemes stay visible.
  *
  * @param headers headers with lower-case names
  * @param secretNames lower-case names of further headers to mask

@@ -1,6 +1,6 @@
 import type { World } from './world.js'
 
-/** The world `default`, a copy of fixtures/worlds/default.json. The start does not have to read a file. */
+/** The world `default`, a copy of fixtures/worlds/default.json, so that a start reads no file. */
 export const DEFAULT_WORLD: World = {
   about: 'Three accounts, and nothing else. Their tokens are public: this is a stand-in.',
   accounts: [

@@ -9,19 +9,19 @@ const DAY = 24 * HOUR
 const UNITS = [7 * DAY, DAY, HOUR, MINUTE, SECOND]
 
 /**
- * Maximum of a duration, in milliseconds. It is longer than anything in a world, and an instant that far back
+ * Maximum length of a duration, in milliseconds. No world needs a longer one, and an instant that far back
  * still has a year of four digits.
  */
 const LONGEST_MS = 366 * DAY
 
 /**
- * A duration of ISO 8601 in weeks, days, hours, minutes and seconds, for example `PT1H30M`. Months and years
+ * An ISO 8601 duration in weeks, days, hours, minutes and seconds, for example `PT1H30M`. Months and years
  * are not allowed, because their length varies.
  */
 export const duration = z
   .string()
   .refine(text => (durationMs(text) ?? Number.POSITIVE_INFINITY) <= LONGEST_MS, {
-    error: 'expected a duration of ISO 8601 of a year at most, such as PT30S, PT10M, PT23H59M or P2D',
+    error: 'expected an ISO 8601 duration of at most a year, such as PT30S, PT10M, PT23H59M or P2D',
   })
 
 /** Parses a duration. @returns milliseconds, or undefined if the text is not a duration */

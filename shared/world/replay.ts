@@ -5,7 +5,7 @@ import { badWorld } from './world.js'
 
 /** An event that happened before the start of the instance. */
 export interface SeedEvent {
-  /** Milliseconds between the event and the start. */
+  /** The age of the event: milliseconds from the event to the start. */
   readonly agoMs: number
   /** Path of the event in the world, such as `world.rooms[0].messages[2]`. */
   readonly where: string
@@ -31,8 +31,8 @@ export function agoMsOf(ago: string | undefined): number {
 }
 
 /** Returns the age of the first event in milliseconds, or 0 if there are no events. */
-export function firstOf(happenings: readonly SeedEvent[]): number {
-  return happenings.reduce((most, { agoMs }) => Math.max(most, agoMs), 0)
+export function firstOf(events: readonly SeedEvent[]): number {
+  return events.reduce((oldest, { agoMs }) => Math.max(oldest, agoMs), 0)
 }
 
 /**
@@ -42,13 +42,13 @@ export function firstOf(happenings: readonly SeedEvent[]): number {
  *
  * @throws Refusal `bad_world` if a rule of the service refuses an event
  */
-export async function replay(clock: Clock, now: number, happenings: readonly SeedEvent[]): Promise<void> {
-  const inOrder = happenings.toSorted((one, other) => other.agoMs - one.agoMs)
-  for (const { agoMs, where, run: happen } of inOrder) {
+export async function replay(clock: Clock, now: number, events: readonly SeedEvent[]): Promise<void> {
+  const inOrder = events.toSorted((one, other) => other.agoMs - one.agoMs)
+  for (const { agoMs, where, run } of inOrder) {
     const ahead = now - agoMs - clock.now()
     if (ahead > 0) await clock.advance(ahead)
     try {
-      await happen()
+      await run()
     } catch (error) {
       if (error instanceof Refusal && error.code !== 'bad_world') throw badWorld(where, error.sentence)
       throw error
@@ -58,10 +58,9 @@ export async function replay(clock: Clock, now: number, happenings: readonly See
 }
 
 /**
- * Returns the service in which events run. Throws if it does not exist yet. Events are planned before the
- * service exists.
+ * Returns the service, or throws if it does not exist yet. Events are prepared before their service exists.
  */
 export function existing<Service>(service: Service | undefined): Service {
-  if (service === undefined) throw new Error('nothing can happen before there is a service')
+  if (service === undefined) throw new Error('an event of a world ran before its service existed')
   return service
 }

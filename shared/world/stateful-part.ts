@@ -2,10 +2,10 @@ import type { World } from './world.js'
 
 /** A copy of the state of one server. It does not change, and can be restored several times. */
 export interface Kept {
-  /** The state as plain data. Names the state that is on a disk or in another server. */
+  /** The state as plain data. State on a disk or in another server is represented by its name. */
   readonly data: unknown
   /**
-   * Does all work of a restore that can fail. If it fails, the server has not changed.
+   * Does the part of a restore that can fail. After a failure, the server is unchanged.
    *
    * @throws Refusal, or the error of a database
    */
@@ -30,7 +30,7 @@ export interface StatefulPart {
   /**
    * Creates the state that the server has in a world. The server itself does not change.
    *
-   * @param now the start of the instance, in milliseconds since the epoch
+   * @param now the instant at which the instance starts, in milliseconds since the epoch
    * @throws Refusal `bad_world` for an impossible state
    */
   begin(world: World, now: number): Promise<Kept>

@@ -4,10 +4,10 @@ import { Refusal } from '../errors.js'
 import { checked, strict } from '../util/check.js'
 import { duration } from './duration.js'
 
-/** Maximum of every count in a world. It is larger than every limit that a world may test. */
+/** Maximum of every count in a world. It is larger than every limit that a world can test. */
 const MAX_COUNT = 10_000
 
-const ago = duration.exactOptional().describe('how long before the start; default: at the start')
+const ago = duration.exactOptional().describe('how long before the start it happened; default: at the start')
 const text = z.string().min(1)
 const uuid = z
   .string()
@@ -21,17 +21,17 @@ const times = z.int().min(1).max(MAX_COUNT).exactOptional().describe('number of 
 const account = strict({
   id: text,
   plan: z.enum(['free', 'paid']),
-  token: text.nullable().exactOptional().describe('the bearer that always works; default: none'),
-  userId: uuid.exactOptional().describe('as its tokens name it; default: drawn'),
+  token: text.nullable().exactOptional().describe('a bearer token that is always valid; default: none'),
+  userId: uuid.exactOptional().describe('the user id in its tokens; default: generated'),
 })
 
 const resource = {
   name: z.string(),
-  token: uuid.exactOptional().describe('default: drawn'),
-  account: text.exactOptional().describe('the owner, one of the accounts; default: none'),
+  token: uuid.exactOptional().describe('default: generated'),
+  account: text.exactOptional().describe('the id of the account that owns it; default: none'),
   from: address.exactOptional().describe('the address of its creator; default: 127.0.0.1'),
   ago,
-  left: duration.exactOptional().describe('the rest of its 24 hours, instead of ago'),
+  left: duration.exactOptional().describe('in place of ago: the part of its 24 hours that is left'),
 }
 
 const database = strict({
@@ -39,7 +39,7 @@ const database = strict({
   sql: z
     .union([z.string(), z.array(z.string())])
     .exactOptional()
-    .describe('run in it by its owner, at the start'),
+    .describe('SQL that its owner runs in it at the start'),
 })
 
 const delivery = strict({
@@ -66,30 +66,34 @@ const message = strict({ sender: text, text: z.string(), ago, times })
 
 const consumer = strict({
   handle: text,
-  acknowledged: z.int().min(0).max(MAX_COUNT).exactOptional().describe('number of messages; default: 0'),
+  acknowledged: z
+    .int()
+    .min(0)
+    .max(MAX_COUNT)
+    .exactOptional()
+    .describe('number of acknowledged messages; default: 0'),
   claimed: duration
     .exactOptional()
-    .describe('how long ago it took its lease on the next; default: it has none'),
+    .describe('how long before the start it claimed the next message; default: no lease'),
 })
 
 const room = strict({
   id: text,
-  key: key.exactOptional().describe('default: drawn'),
-  ago: ago.describe('when it was opened, unless by its first message'),
+  key: key.exactOptional().describe('default: generated'),
+  ago: ago.describe('how long before the start it was opened; default: its first message opens it'),
   messages: z.array(message).exactOptional(),
   consumers: z.array(consumer).exactOptional(),
 })
 
 const identity = strict({
   handle: text,
-  signKey: key.exactOptional().describe('the seed of its Ed25519 key; default: drawn'),
+  signKey: key.exactOptional().describe('the seed of its Ed25519 key; default: generated'),
   bio: z.string().exactOptional(),
   ago,
 })
 
 /**
- * A world: the state in which an instance starts, as a list of what happened before the start and how long
- * ago.
+ * A world: the state in which an instance starts. It lists the events before the start, each with its age.
  */
 export const worldSchema = strict({
   about: z.string().exactOptional(),

@@ -1,17 +1,17 @@
 import { signal } from '@preact/signals'
 import { ask, Refused } from './request.js'
-import { look } from './state.js'
+import { refreshState } from './state.js'
 
 /** The result of the last action, for the page and for screen readers. */
 export const notice = signal<{ text: string; failed: boolean } | undefined>(undefined)
 
-/** Whether an action is running. */
+/** True while an action is running. */
 export const busy = signal(false)
 
 /**
  * Sends a request to the control plane, shows a notice about the result, and reads the state again.
  *
- * @param words returns the text of the notice for a successful answer
+ * @param words returns the text of the notice after success. Its argument is the answer
  */
 export async function runAction<Answer>(
   method: 'PUT' | 'POST' | 'DELETE',
@@ -32,6 +32,6 @@ export async function runAction<Answer>(
       failed: true,
     }
   }
-  await look()
+  await refreshState()
   busy.value = false
 }

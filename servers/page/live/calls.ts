@@ -6,44 +6,44 @@ import { LogView } from './log-view.js'
 
 const log = new CallLog()
 
-/** Number of changes of the log. The log itself changes in place, which a signal does not notice. */
+/** Number of changes of the log. Signals need this number, because they do not notice changes in the log. */
 const version = signal(0)
 
 /** Number of entries that the journal had dropped before the page was opened. */
-const goneBefore = signal(0)
+const droppedBefore = signal(0)
 
-/** Number of the oldest entries that are no longer kept. */
-export const dropped = computed(() => goneBefore.value + (version.value >= 0 ? log.dropped : 0))
+/** Number of old entries that the page no longer shows. */
+export const dropped = computed(() => droppedBefore.value + (version.value >= 0 ? log.dropped : 0))
 
 /** The calls, the oldest first. */
 export const calls = computed(() => (version.value >= 0 ? [...log.calls] : []))
 
-/** The view of the calls. */
+/** The filter, and the open and the focused row, of the list of calls. */
 export const callView = new LogView(calls, CALLS)
 
-/** Updates the version once a frame, even if many calls arrive. */
+/** Updates the version at most once in each frame, however many calls arrive. */
 const changed = eachFrame(() => {
   version.value++
 })
 
-export function takeCall(entry: EntryJson): void {
+export function recordCall(entry: EntryJson): void {
   log.take(entry)
   changed()
 }
 
 /**
- * Records how many entries the journal had dropped before the page was opened. The log counts later ones
- * itself.
+ * Records how many entries the journal had dropped before the page was opened. The log itself counts the
+ * entries that are dropped later.
  *
- * @param dropped number of entries that the journal has dropped until now
+ * @param dropped number of entries that the journal has dropped so far
  */
-export function takeGap(dropped: number): void {
-  if (log.calls.length === 0) goneBefore.value = dropped
+export function recordGap(dropped: number): void {
+  if (log.calls.length === 0) droppedBefore.value = dropped
 }
 
 export function forgetCalls(): void {
   log.clear()
   callView.reset()
-  goneBefore.value = 0
+  droppedBefore.value = 0
   changed()
 }

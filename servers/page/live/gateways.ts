@@ -3,34 +3,34 @@ import type { Approval } from '../../../shared/schemas/approval.js'
 import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 import type { GatewayView } from '../../../shared/schemas/gateway.js'
 import { eachFrame } from '../browser-time.js'
-import { DECISIONS, NOTHING_ASKED, pendingAt, withJudged, withTurned } from '../model/gateway-log.js'
+import { DECISIONS, EMPTY_AUDIT_LOG, pendingAt, withApprovals, withDecisions } from '../model/gateway-log.js'
 import { instanceNow } from './clock.js'
-import { keepTo } from './connection.js'
+import { openStream } from './connection.js'
 import { LogView } from './log-view.js'
 import { ask } from './request.js'
-import { somethingHappened } from './state.js'
+import { refreshSoon } from './state.js'
 
 /** The gateways in front of the servers. */
 export const gateways = signal<readonly GatewayView[]>([])
 
-/** The decisions of the gateways. */
-export const audit = signal(NOTHING_ASKED)
+/** The latest decisions of the gateways, and their number. */
+export const audit = signal(EMPTY_AUDIT_LOG)
 
-/** The view of the decisions. */
+/** The filter, and the open and the focused row, of the list of decisions. */
 export const decisionView = new LogView(
   computed(() => audit.value.entries),
   DECISIONS,
 )
 
-/** The approvals by id. */
+/** The pending approvals by id, including those that have expired. */
 const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 
-/** The pending approvals. */
+/** The pending approvals that have not expired. */
 export const pending = computed(() => pendingAt(approvals.value.values(), instanceNow.value))
 
-/** Decisions and approvals that have arrived since the last frame. */
-let judged: GatewayEntry[] = []
-let turned: Approval[] = []
+/** The decisions and the approvals that have arrived since the last frame. */
+let newDecisions: GatewayEntry[] = []
+let newApprovals: Approval[] = []
 
 /**
  * Maximum number of events that wait for a frame. A hidden page has no frames, so further events are
@@ -38,41 +38,42 @@ let turned: Approval[] = []
  */
 const MAX_BUFFERED_EVENTS = 500
 
-function takeIn(): void {
-  if (judged.length > 0) audit.value = withJudged(audit.value, judged)
-  if (turned.length > 0) approvals.value = withTurned(approvals.value, turned)
-  judged = []
-  turned = []
+function processEvents(): void {
+  if (newDecisions.length > 0) audit.value = withDecisions(audit.value, newDecisions)
+  if (newApprovals.length > 0) approvals.value = withApprovals(approvals.value, newApprovals)
+  newDecisions = []
+  newApprovals = []
 }
 
-const takeInSoon = eachFrame(takeIn)
+const processEventsSoon = eachFrame(processEvents)
 
 function changed(): void {
-  if (judged.length + turned.length < MAX_BUFFERED_EVENTS) takeInSoon()
-  else takeIn()
+  if (newDecisions.length + newApprovals.length < MAX_BUFFERED_EVENTS) processEventsSoon()
+  else processEvents()
 }
 
-let keeping = false
+let streaming = false
 
 /**
- * Opens the stream of gateways if the instance has any. No gateway is added to an instance after its start.
+ * Opens the stream of the gateways if the instance has a gateway. An instance gets no gateway after its
+ * start.
  */
-export async function hearOfGateways(): Promise<void> {
+export async function followGateways(): Promise<void> {
   const { gateways: all } = await ask<{ gateways: GatewayView[] }>('GET', '/gateways')
   gateways.value = all
-  if (all.length === 0 || keeping) return
-  keeping = true
-  keepTo({
+  if (all.length === 0 || streaming) return
+  streaming = true
+  openStream({
     path: '/gateways/audit/stream?after=0',
     began: forget,
     on: {
       audit: data => {
-        judged.push(JSON.parse(data))
+        newDecisions.push(JSON.parse(data))
         changed()
-        somethingHappened()
+        refreshSoon()
       },
       approval: data => {
-        turned.push(JSON.parse(data))
+        newApprovals.push(JSON.parse(data))
         changed()
       },
       cleared: forget,
@@ -81,9 +82,9 @@ export async function hearOfGateways(): Promise<void> {
 }
 
 function forget(): void {
-  judged = []
-  turned = []
-  audit.value = NOTHING_ASKED
+  newDecisions = []
+  newApprovals = []
+  audit.value = EMPTY_AUDIT_LOG
   decisionView.reset()
   approvals.value = new Map()
 }

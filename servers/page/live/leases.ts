@@ -10,7 +10,7 @@ const MAX_CLAIMS = 100
 /** The answers to claims, by the `seq` of the claim. Null if the journal did not keep the answer. */
 const answers = signal<ReadonlyMap<number, string | null>>(new Map())
 
-/** All leases that the state has shown, by claim id. */
+/** All leases that the state has shown until now, by claim id. */
 export const knownLeases = signal<KnownLeases>(new Map())
 
 /** Claims and acknowledgements of each room, in the order of their requests. */
@@ -26,34 +26,34 @@ export const leaseEvents = computed(() => {
   return byRoom
 })
 
-export function sawLeases({ safebot }: { safebot?: SafebotView }): void {
+export function addKnownLeases({ safebot }: { safebot?: SafebotView }): void {
   const leases = (safebot?.rooms ?? []).flatMap(({ consumers }) =>
     consumers.flatMap(({ lease }) => lease ?? []),
   )
   knownLeases.value = withLeases(knownLeases.value, leases)
 }
 
-let learning = false
+let loading = false
 
-/** Loads the answers to the latest claims, because the stream of the journal has no answers. */
-export async function learnClaims(): Promise<void> {
-  if (learning) return
-  learning = true
+/** Loads the answers to the latest claims, because the journal's stream does not contain answers. */
+export async function loadClaimAnswers(): Promise<void> {
+  if (loading) return
+  loading = true
   try {
-    // Further claims may arrive while an answer is loaded.
-    for (let next = claimToLearn(); next !== undefined; next = claimToLearn()) {
+    // Further claims can arrive while an answer is loaded.
+    for (let next = claimToLoad(); next !== undefined; next = claimToLoad()) {
       const { answer } = await ask<{ answer: string | null }>('GET', `/journal/entries/${next}`)
       answers.value = new Map(answers.value).set(next, answer)
     }
   } catch {
     // The journal was cleared, or the process has ended. The stream reports both.
   } finally {
-    learning = false
+    loading = false
   }
 }
 
-/** Returns the seq of a recent claim whose answer is not loaded. Undefined if all are loaded. */
-function claimToLearn(): number | undefined {
+/** Returns the seq of a recent claim whose answer is not loaded. Undefined if all answers are loaded. */
+function claimToLoad(): number | undefined {
   const claims = calls.value.filter(({ entry }) => mayClaim(entry)).slice(-MAX_CLAIMS)
   return claims.find(({ entry }) => !answers.value.has(entry.seq))?.entry.seq
 }

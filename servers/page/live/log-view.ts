@@ -8,10 +8,10 @@ export class LogView<Row> {
   /** The number of the open row, or -1. */
   readonly open = signal(-1)
 
-  /** The number of the row that the Tab key reaches. -1: the first row. */
+  /** The number of the row that the Tab key leads to. -1 stands for the first row. */
   readonly active = signal(-1)
 
-  /** The number of the row to scroll to and to focus, or -1. The table resets it once that is done. */
+  /** The number of the row that the table must scroll to and focus, or -1. The table then sets it to -1. */
   readonly target = signal(-1)
 
   /** The rows that match the filter, the newest first. */
@@ -41,14 +41,14 @@ export class LogView<Row> {
     this.target.value = seq
   }
 
-  /** Opens a row and goes to it. Clears a filter that does not show the row. */
+  /** Opens a row, scrolls to it and focuses it. Clears the filter if the filter hides the row. */
   reveal(seq: number): void {
     if (!this.seqs.value.includes(seq)) this.filter.value = NO_FILTER
     this.open.value = seq
     this.goTo(seq)
   }
 
-  /** Closes the open row. Call this when the log is cleared, because numbers can be used again. */
+  /** Closes the open row. Call it when the log is cleared, because new rows can have the same numbers. */
   reset(): void {
     this.open.value = -1
     this.active.value = -1

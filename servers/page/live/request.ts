@@ -1,4 +1,4 @@
-/** Thrown if the control plane refuses a request. The message is from the control plane. */
+/** Thrown if the control plane refuses a request. Its message comes from the control plane. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
@@ -12,7 +12,7 @@ export class Refused extends Error {
 /**
  * Sends a request to the control plane that serves this page.
  *
- * @throws Refused, or TypeError if it cannot be reached
+ * @throws Refused, or TypeError if the control plane cannot be reached
  */
 export async function ask<Answer>(
   method: 'GET' | 'PUT' | 'POST' | 'DELETE',

@@ -5,10 +5,10 @@ import type { StateAnswer } from '../../control/schemas/state.js'
 import type { InstanodeView } from '../../instanode/view.js'
 import type { SafebotView } from '../../safebot/view.js'
 import { browserNow, later } from '../browser-time.js'
-import { sawClock } from './clock.js'
-import { sawLeases } from './leases.js'
+import { setClockState } from './clock.js'
+import { addKnownLeases } from './leases.js'
 import { ask } from './request.js'
-import { anyOpen } from './secrets.js'
+import { anyRevealed } from './secrets.js'
 
 export type PageState = StateAnswer<InstanodeView, SafebotView>
 export type FaultRow = z.infer<typeof faultsAnswer>['faults'][number]
@@ -17,13 +17,13 @@ export type OverlayRow = z.infer<typeof overlaysAnswer>['overlays'][number]
 /** The current state with masked secrets. Undefined until it has been read. */
 export const state = signal<PageState | undefined>(undefined)
 
-/** The state with its secrets, while a secret is shown. */
-export const openState = signal<PageState | undefined>(undefined)
+/** The state with its secrets. Undefined unless a secret is revealed. */
+export const stateWithSecrets = signal<PageState | undefined>(undefined)
 
 export const faults = signal<readonly FaultRow[]>([])
 export const overlays = signal<readonly OverlayRow[]>([])
 
-/** Number of messages that are read for each room, and of deliveries for each receiver. */
+/** Number of messages of each room, and of deliveries of each receiver, that are read. */
 const LATEST = 50
 
 /**
@@ -32,56 +32,57 @@ const LATEST = 50
  */
 const SETTLE_MS = 120
 
-/** Largest share of the time that reading the state may take. A large state is read less often. */
+/** Maximum share of the time that is spent on reading the state. A large state is read less often. */
 const SHARE = 1 / 4
+/** Duration of the last read, in milliseconds. */
 let tookMs = 0
 
 let waiting = false
-let looking = false
-let again = false
+let refreshing = false
+let readAgain = false
 
 /** Schedules one read of the state after an event. */
-export function somethingHappened(): void {
+export function refreshSoon(): void {
   if (waiting) return
   waiting = true
   later(Math.max(SETTLE_MS, tookMs / SHARE), () => {
     waiting = false
-    void look()
+    void refreshState()
   })
 }
 
-/** Reads the whole state. If a read is already running, another one follows after it. */
-export async function look(): Promise<void> {
-  if (looking) {
-    again = true
+/** Reads the whole state. If a read is already in progress, another read follows it. */
+export async function refreshState(): Promise<void> {
+  if (refreshing) {
+    readAgain = true
     return
   }
-  looking = true
+  refreshing = true
   const began = browserNow()
   try {
     do {
-      again = false
-      await lookOnce()
-    } while (again)
+      readAgain = false
+      await readOnce()
+    } while (readAgain)
   } catch {
-    // The stream reports a server that does not answer, and reads the state again later.
+    // The stream breaks too when the server is gone. Once it is open again, the state is read again.
   } finally {
-    looking = false
+    refreshing = false
     tookMs = browserNow() - began
   }
 }
 
-async function lookOnce(): Promise<void> {
-  const [seen, withSecrets, trouble, laid] = await Promise.all([
+async function readOnce(): Promise<void> {
+  const [seen, withSecrets, faultsRead, overlaysRead] = await Promise.all([
     ask<PageState>('GET', `/state?latest=${LATEST}`),
-    anyOpen.value ? ask<PageState>('GET', `/state?latest=${LATEST}&secrets=1`) : undefined,
+    anyRevealed.value ? ask<PageState>('GET', `/state?latest=${LATEST}&secrets=1`) : undefined,
     ask<z.infer<typeof faultsAnswer>>('GET', '/faults'),
     ask<z.infer<typeof overlaysAnswer>>('GET', '/catalogue'),
   ])
-  sawClock(seen.clock)
-  sawLeases(seen)
+  setClockState(seen.clock)
+  addKnownLeases(seen)
   state.value = seen
-  openState.value = withSecrets
-  faults.value = trouble.faults
-  overlays.value = laid.overlays
+  stateWithSecrets.value = withSecrets
+  faults.value = faultsRead.faults
+  overlays.value = overlaysRead.overlays
 }

@@ -11,7 +11,7 @@ export interface LoggedCall {
 /** Keeps the latest calls in the order of their `seq`. */
 export class CallLog {
   #calls: LoggedCall[] = []
-  /** The lowest seq that was ever recorded. The seqs of a journal have no gaps. */
+  /** The lowest recorded seq. `dropped` is computed from it, because the seqs of a journal have no gaps. */
   #first = Number.POSITIVE_INFINITY
 
   /** The calls, the oldest first. */
@@ -19,13 +19,13 @@ export class CallLog {
     return this.#calls
   }
 
-  /** Number of the oldest entries that are no longer kept. */
+  /** Number of recorded entries that the log no longer keeps. */
   get dropped(): number {
     const [oldest] = this.#calls
     return oldest === undefined ? 0 : oldest.entry.seq - this.#first
   }
 
-  /** Records an entry that is new, or that has ended. */
+  /** Adds a new entry, or replaces it once it has ended. */
   take(entry: EntryJson): void {
     this.#first = Math.min(this.#first, entry.seq)
     const call = { entry, wallMs: Date.parse(entry.wall) }
@@ -41,8 +41,8 @@ export class CallLog {
   }
 
   /**
-   * Returns the index of an entry, or the index at which to insert it. Searches from the end, because most
-   * entries are new.
+   * Returns the index of an entry, or the index at which it must be inserted. Searches from the end, because
+   * most entries are new.
    */
   #placeOf(seq: number): number {
     let at = this.#calls.length

@@ -2,7 +2,7 @@ import type { Fault } from '../../../shared/faults/fault.js'
 import type { Outcome } from '../../../shared/journal/outcome.js'
 import type { Overlay } from '../../../shared/overlays/overlay.js'
 
-/** Number of rooms, databases, receivers or tools that are shown. More would be slow and hard to read. */
+/** Maximum number of rooms, databases, receivers or tools that are shown. */
 export const MAX_SHOWN = 20
 
 /** Returns the outcome of a call in words. Null: the call has not ended. */
@@ -36,12 +36,12 @@ export function leftInWords(ms: number): string {
   return minutes ? joined([minutes, 'min'], [seconds % 60, 's']) : `${seconds} s`
 }
 
-/** Formats an instant as `12:34:56`. @param instant in ISO 8601, or in milliseconds since the epoch */
+/** Formats an instant as `12:34:56` in UTC. @param instant ISO 8601, or milliseconds since the epoch */
 export function timeOfDay(instant: string | number): string {
   return dayAndTime(instant).slice(11)
 }
 
-/** Formats an instant as `2026-01-01 12:34:56`. @param instant in ISO 8601, or in milliseconds since the epoch */
+/** Formats an instant as `2026-01-01 12:34:56` in UTC. @param instant as for {@link timeOfDay} */
 export function dayAndTime(instant: string | number): string {
   return new Date(instant).toISOString().slice(0, 19).replace('T', ' ')
 }
@@ -57,7 +57,7 @@ function joined(...parts: [number, string][]): string {
 /**
  * Formats a count: `3 rooms`, or `20 of 3,000 rooms, the latest`.
  *
- * @param which describes the items that are shown
+ * @param which describes the shown items if not all items are shown
  */
 export function countOfShown(all: number, one: string, which = 'the latest'): string {
   const many = `${all.toLocaleString('en')} ${all === 1 ? one : `${one}s`}`
@@ -67,14 +67,14 @@ export function countOfShown(all: number, one: string, which = 'the latest'): st
 /**
  * Returns a curl command that calls a tool.
  *
- * @param url the MCP endpoint of the server. Null if the server has no listener, and then there is no command
+ * @param url the MCP endpoint of the server. Null if the server has no listener. The result is then undefined
  */
 export function toolCommand(url: string | null, name: string, args = {}): string | undefined {
   if (url === null) return undefined
   return curl(url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } })
 }
 
-/** Returns a curl command that sends JSON, with spaces at which it can wrap. */
+/** Returns a curl command that sends JSON. The JSON has spaces, at which the page can break the line. */
 export function curl(url: string, body: unknown, method = 'POST'): string {
   const json = JSON.stringify(body, null, 1).replace(/\n */g, ' ')
   return `curl -s -X ${method} ${url} \\\n  -H 'Content-Type: application/json' \\\n  -d '${json}'`
@@ -88,9 +88,9 @@ export function whenInWords(when: Fault['when']): string {
   return 'on every call'
 }
 
-/** Returns a fault or an overlay in words: its kind and its value. */
-export function deedInWords(deed: Fault['do'] | Overlay['do']): string {
-  return Object.entries(deed)
+/** Describes the effect of a fault or an overlay: its kind and its value. */
+export function effectInWords(effect: Fault['do'] | Overlay['do']): string {
+  return Object.entries(effect)
     .map(([kind, given]) =>
       given === true ? kind : `${kind} ${typeof given === 'string' ? given : JSON.stringify(given)}`,
     )

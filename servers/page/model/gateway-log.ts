@@ -7,19 +7,20 @@ import { type LogKind, MAX_ROWS } from './log.js'
 export interface AuditLog {
   /** The oldest first. */
   readonly entries: readonly GatewayEntry[]
-  readonly asked: number
+  /** Number of calls on which a gateway has decided. */
+  readonly decided: number
   /** Number of calls that a rule or a person has denied. */
   readonly denied: number
 }
 
-export const NOTHING_ASKED: AuditLog = { entries: [], asked: 0, denied: 0 }
+export const EMPTY_AUDIT_LOG: AuditLog = { entries: [], decided: 0, denied: 0 }
 
-/** Returns the log with new decisions. @param come the new decisions, the oldest first */
-export function withJudged(log: AuditLog, come: readonly GatewayEntry[]): AuditLog {
+/** Returns the log with new decisions. @param added the new decisions, the oldest first */
+export function withDecisions(log: AuditLog, added: readonly GatewayEntry[]): AuditLog {
   return {
-    entries: [...log.entries, ...come].slice(-MAX_ROWS),
-    asked: log.asked + come.length,
-    denied: log.denied + come.filter(isDenied).length,
+    entries: [...log.entries, ...added].slice(-MAX_ROWS),
+    decided: log.decided + added.length,
+    denied: log.denied + added.filter(isDenied).length,
   }
 }
 
@@ -36,11 +37,11 @@ export const DECISIONS: LogKind<GatewayEntry> = {
 }
 
 /**
- * Returns the number of the call that a gateway passed on. Undefined if the call is not in the log, or if several
- * calls could be it.
+ * Returns the number of the call that a gateway passed on after a decision. Returns undefined if the log does
+ * not have the call, or if several calls in the log match the decision.
  *
- * A server with `--stamp` has told the gateway the number. Otherwise the call is the only one since the decision
- * with the same server, tool and arguments.
+ * A server with `--stamp` has sent the number to the gateway. Without it, a call matches if it arrived after
+ * the decision and has the same server, tool and arguments.
  */
 export function callOf(decision: GatewayEntry, calls: readonly LoggedCall[]): number | undefined {
   const { at, server, tool, argsHash, upstream } = decision
@@ -54,8 +55,7 @@ export function callOf(decision: GatewayEntry, calls: readonly LoggedCall[]): nu
 }
 
 /**
- * Returns the pending approvals that can still be decided. The stream has no event for an approval that
- * expires.
+ * Returns the pending approvals that have not expired. The stream sends no event when an approval expires.
  *
  * @param now the instance's time, in milliseconds
  */
@@ -64,16 +64,16 @@ export function pendingAt(pending: Iterable<Approval>, now: number): Approval[] 
 }
 
 /**
- * Returns the pending approvals after some approvals were requested, decided or otherwise changed.
+ * Returns the pending approvals after changes: a new pending approval is added, and a decided one is removed.
  *
- * @param turned the new and changed approvals, in the order of their changes
+ * @param changed the new and changed approvals, in the order of their changes
  */
-export function withTurned(
+export function withApprovals(
   pending: ReadonlyMap<string, Approval>,
-  turned: readonly Approval[],
+  changed: readonly Approval[],
 ): ReadonlyMap<string, Approval> {
   const all = new Map(pending)
-  for (const approval of turned) {
+  for (const approval of changed) {
     if (approval.state === 'pending') all.set(approval.id, approval)
     else all.delete(approval.id)
   }

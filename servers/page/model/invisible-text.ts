@@ -2,7 +2,8 @@
  * Matches a character that is invisible or that reorders the text around it.
  *
  * These are control and format characters, characters that Unicode allows a font to ignore, line separators,
- * and the blank Braille pattern. Tabs, line breaks, and the emoji style after a pictograph do not match.
+ * and the blank Braille pattern. Not among them are tabs, line breaks, and the emoji style after a
+ * pictograph.
  */
 const INVISIBLE =
   /(?!(?<=\p{Extended_Pictographic})\uFE0F)[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800]|(?![\t\n\r])\p{Cc}/u
@@ -12,7 +13,7 @@ const EACH_INVISIBLE = new RegExp(INVISIBLE, 'gu')
 /** A visible part of a text, or the code of an invisible character, e.g. `U+202E`. */
 export type TextPiece = { readonly text: string } | { readonly code: string }
 
-/** Cuts a text at its invisible characters. Returns one piece if it has none. */
+/** Cuts a text at its invisible characters. Returns the whole text as one piece if it has none. */
 export function cutAtInvisible(text: string): TextPiece[] {
   if (!INVISIBLE.test(text)) return [{ text }]
   const pieces: TextPiece[] = []

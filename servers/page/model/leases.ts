@@ -8,16 +8,16 @@ const PATHS = { claim: /^POST \/api\/rooms\/([^/]+)\/claim$/, ack: /^POST \/api\
 /** The way in which a lease ended. `held` means that it has not ended. */
 export type LeaseEnd = 'acked' | 'expired' | 'held'
 
-/** The time for which a handle had a lease. Instants are of the instance's clock, in milliseconds. */
+/** The time for which a handle had a lease. Instants are in milliseconds of the instance's clock. */
 export interface LeaseSpan {
   readonly handle: string
   readonly seq: number
   readonly claimId: string
   readonly from: number
-  /** The end of the lease, which may be in the future. */
+  /** The end of the lease. It is in the future while the lease is held. */
   readonly to: number
   readonly end: LeaseEnd
-  /** Whether the handle had claimed this message before and its lease expired. */
+  /** True if the handle had claimed this message before. */
   readonly redelivered: boolean
 }
 
@@ -29,7 +29,7 @@ export interface KnownLease {
 }
 
 /**
- * Default length of a lease, in milliseconds. If a claim requested another length, the state shows its lease.
+ * Default length of a lease, in milliseconds. If the state has shown a lease, its real length is used.
  */
 const LEASE_MS = 60_000
 
@@ -48,12 +48,12 @@ export function leaseSpans(
 ): LeaseSpan[] {
   const spans = new Map<string, LeaseSpan>()
   for (const event of events) {
-    if (event.kind === 'acked') end(spans, event)
-    else if (!goesOn(spans.get(event.claimId), event)) {
-      // After a reset, the claim id of an earlier lease may be used again.
+    if (event.kind === 'acked') recordAck(spans, event)
+    else if (!isStillHeld(spans.get(event.claimId), event)) {
+      // After a reset, the claim id of an earlier lease can be used again.
       spans.delete(event.claimId)
-      const span = begun(event, known.get(event.claimId), spans)
-      overtake(spans, span)
+      const span = newSpan(event, known.get(event.claimId), spans)
+      endEarlierLeases(spans, span)
       spans.set(event.claimId, span)
     }
   }
@@ -66,16 +66,16 @@ export function leaseSpans(
   })
 }
 
-/** Returns whether a lease is still valid at the time of a claim of the same message. */
-function goesOn(span: LeaseSpan | undefined, { at }: LeaseEvent): boolean {
+/** Returns whether a lease is still held at the time of another claim with the same claim id. */
+function isStillHeld(span: LeaseSpan | undefined, { at }: LeaseEvent): boolean {
   return span !== undefined && span.end === 'held' && at <= span.to
 }
 
 /**
- * Ends the earlier leases of a handle when it claims another message, because a handle has only one lease at
- * a time.
+ * Ends the earlier leases of a handle when the handle gets a new lease, because a handle has only one lease
+ * at a time.
  */
-function overtake(spans: Map<string, LeaseSpan>, next: LeaseSpan): void {
+function endEarlierLeases(spans: Map<string, LeaseSpan>, next: LeaseSpan): void {
   for (const span of spans.values()) {
     if (span.handle !== next.handle || span.end !== 'held') continue
     const end = next.seq > span.seq ? 'acked' : 'expired'
@@ -86,7 +86,7 @@ function overtake(spans: Map<string, LeaseSpan>, next: LeaseSpan): void {
   }
 }
 
-function begun(
+function newSpan(
   { handle, seq, claimId, at }: LeaseEvent & { kind: 'claimed' },
   known: KnownLease | undefined,
   earlier: ReadonlyMap<string, LeaseSpan>,
@@ -97,7 +97,7 @@ function begun(
   return { handle, seq, claimId, from, to, end: 'held', redelivered }
 }
 
-function end(spans: Map<string, LeaseSpan>, { handle, seq, at }: LeaseEvent): void {
+function recordAck(spans: Map<string, LeaseSpan>, { handle, seq, at }: LeaseEvent): void {
   for (const span of [...spans.values()].reverse()) {
     if (span.handle !== handle || span.seq !== seq) continue
     if (span.end === 'held') spans.set(span.claimId, { ...span, to: at, end: 'acked' })
@@ -105,7 +105,7 @@ function end(spans: Map<string, LeaseSpan>, { handle, seq, at }: LeaseEvent): vo
   }
 }
 
-/** A claim or an ack of a message by a handle. `at` is a time of the instance's clock, in milliseconds. */
+/** A claim or an ack of a message by a handle. `at` is in milliseconds of the instance's clock. */
 export type LeaseEvent = {
   readonly room: string
   readonly handle: string
@@ -113,15 +113,15 @@ export type LeaseEvent = {
   readonly at: number
 } & ({ readonly kind: 'claimed'; readonly claimId: string } | { readonly kind: 'acked' })
 
-/** Returns whether a call may have started a lease. Only the answer to the call shows whether it did. */
+/** Returns whether a call can start a lease. Only the answer shows whether the call did start one. */
 export function mayClaim({ tool, method, outcome }: EntryJson): boolean {
   return outcome === 'ok' && (CLAIMS.includes(tool ?? '') || roomOfPath(method, 'claim') !== undefined)
 }
 
 /**
- * Returns the effects of a call on leases.
+ * Returns the claims and acks that a call has made.
  *
- * @param answer the answer to a call that {@link mayClaim}, or null if unknown
+ * @param answer the answer, if {@link mayClaim} is true for the call. Null if the answer is unknown
  */
 export function leaseEventsOf(entry: EntryJson, answer: string | null): LeaseEvent[] {
   if (entry.outcome !== 'ok') return []
@@ -137,7 +137,7 @@ function claimed({ tool, method, at, raw, seq: call }: EntryJson, answer: unknow
   const handle = tool === null ? within(parsed(raw), 'handle') : within(source, 'handle')
   const [seq, ts] = [within(message, 'seq'), within(message, 'ts')]
   if (typeof room !== 'string' || typeof handle !== 'string' || typeof seq !== 'number') return []
-  // A waiting request gets its message when the message is sent, so the lease starts at that time.
+  // If the message is sent while the claim waits, the lease starts at that time.
   const since = Math.max(Date.parse(at), typeof ts === 'number' ? ts : 0)
   const claimId = within(source, 'claim_id')
   const common = { room, handle, seq, at: since }
@@ -167,7 +167,7 @@ function roomOfPath(method: string | null, what: 'claim' | 'ack'): string | unde
   return PATHS[what].exec(method ?? '')?.[1]
 }
 
-/** Returns the value at a path. Undefined if there is none. */
+/** Returns the value at a path of keys. Undefined if there is none. */
 function within(value: unknown, ...path: string[]): unknown {
   return path.reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value)
 }
@@ -183,12 +183,12 @@ function parsed(text: string): unknown {
 export type KnownLeases = ReadonlyMap<string, KnownLease>
 
 /**
- * Adds leases to the known ones. Returns the same map if all were known. After a reset, a claim id may come
- * again with another time.
+ * Adds leases to the known ones. Returns the same map if all leases were known. After a reset, a claim id can
+ * belong to a new lease, which replaces the earlier one.
  */
 export function withLeases(known: KnownLeases, seen: readonly KnownLease[]): KnownLeases {
-  const news = seen.filter(({ claimId, claimedAt }) => known.get(claimId)?.claimedAt !== claimedAt)
-  return news.length === 0
+  const newLeases = seen.filter(({ claimId, claimedAt }) => known.get(claimId)?.claimedAt !== claimedAt)
+  return newLeases.length === 0
     ? known
-    : new Map([...known, ...news.map(lease => [lease.claimId, lease] as const)])
+    : new Map([...known, ...newLeases.map(lease => [lease.claimId, lease] as const)])
 }

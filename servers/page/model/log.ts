@@ -1,18 +1,18 @@
-/** Maximum number of rows of a log. The journal, and the record of the gateways, keep as many. */
+/** Maximum number of rows of a log. The journal and the gateways keep the same number of entries. */
 export const MAX_ROWS = 10_000
 
-/** One kind of log: its numbers, and the parts of its filter. */
+/** One kind of log: how its rows are numbered, searched and filtered. */
 export interface LogKind<Row> {
   /** Returns the number of a row. Later rows have higher numbers. */
   seqOf(row: Row): number
   /** Returns the text that is searched. */
   wordsOf(row: Row): string
-  /** The checks that a filter can require, by their labels. */
+  /** The checks that a filter can require. Each key is the label of its check on the page. */
   readonly checks: Readonly<Record<string, (row: Row) => boolean>>
 }
 
 export interface LogFilter {
-  /** Text that a row must contain, in any case. */
+  /** Text that a row must contain. Upper and lower case do not matter. */
   readonly text: string
   /** Labels of the checks that a row must pass. */
   readonly required: readonly string[]

@@ -2,17 +2,17 @@ import type { EntryJson } from '../../../shared/journal/entry.js'
 import { OUTCOMES, type Outcome } from '../../../shared/journal/outcome.js'
 import { type LoggedCall, nameOf } from './call-log.js'
 
-/** Matches the id in a path. The id is removed, so that all rooms share one row. */
+/** Matches the id in a path. Without their ids, the paths of all rooms are counted together. */
 const ID = /(?<=\/(?:rooms|room|me\/resources|webhook\/receive|identity)\/)(?!register$)[^/?\s]+/
 
-/** Seconds that the charts show. */
+/** Number of seconds that a chart shows. */
 export const SECONDS = 60
 
-/** The numbers of calls with one name. */
+/** The numbers of calls with one name at one server. */
 export interface CallRate {
   readonly server: string
   readonly name: string
-  /** Number of calls by outcome, without calls that the journal no longer keeps. */
+  /** Number of calls by outcome. Calls that the log no longer keeps do not count. */
   readonly totals: Readonly<Record<Outcome, number>>
   readonly total: number
   /** Number of calls by outcome in each of the last {@link SECONDS} seconds, the oldest first. */
@@ -66,7 +66,7 @@ function none(): Record<Outcome, number> {
   return { ok: 0, tool_error: 0, protocol_error: 0, aborted: 0, fault: 0 }
 }
 
-/** Returns the name under which a call is counted: a tool, a method, or a path without its id. */
+/** Returns the name under which a call is counted: its tool, its method, or its path without the id. */
 function rateNameOf(entry: EntryJson): string {
   const name = nameOf(entry)
   return entry.tool === null ? name.replace(ID, '…') : name

@@ -1,43 +1,45 @@
 /** A period of time. Both ends are in milliseconds. */
-export interface Stretch {
+export interface Period {
   readonly from: number
   readonly to: number
 }
 
-/** An idle period that the axis shows shorter than it was. */
+/** An idle period that the axis shortens. */
 export interface Cut {
-  /** Position in percent. */
+  /** Position of the middle, in percent. */
   readonly x: number
+  /** Real length of the idle period. */
   readonly ms: number
 }
 
 export interface TimeAxis {
-  /** The starts of the drawn periods: one at the start of the axis, and one after each cut. */
+  /** The starts of the drawn periods. The first is at 0. Each of the others follows a cut. */
   readonly begins: readonly { readonly x: number; readonly at: number }[]
   /** The last instant on the axis. */
   readonly end: number
   readonly cuts: readonly Cut[]
   /**
-   * Returns the position of an instant in percent. An instant in a cut gets the position of the cut's start.
+   * Returns the position of an instant, in percent. An instant in a cut has the position where the cut
+   * starts.
    */
   x(instant: number): number
 }
 
-/** Minimum length of an idle period that is cut, in milliseconds. */
+/** An idle period is cut only if it is longer than this, in milliseconds. */
 const WORTH_A_CUT_MS = 30_000
 
 /** Space before and after each drawn period, in milliseconds, so that the ends of the period are visible. */
-const AIR_MS = 1500
+const PADDING_MS = 1500
 
 /** Width of a cut, in percent of the axis. */
 const CUT_PERCENT = 5
 
 /**
- * Creates an axis that shows all periods clearly, even if they are far apart. For example, an advance of the
- * clock by a day leaves an idle period of a day.
+ * Creates an axis for periods that can be far apart. It cuts long idle times, such as a day over which the
+ * clock was advanced.
  */
-export function timeAxis(stretches: readonly Stretch[]): TimeAxis {
-  const parts = joined(stretches)
+export function timeAxis(periods: readonly Period[]): TimeAxis {
+  const parts = joined(periods)
   const cutsPercent = Math.max(0, parts.length - 1) * CUT_PERCENT
   const total = parts.reduce((sum, { from, to }) => sum + to - from, 0)
   const scale = (100 - cutsPercent) / Math.max(1, total)
@@ -45,7 +47,7 @@ export function timeAxis(stretches: readonly Stretch[]): TimeAxis {
   const begins: { x: number; at: number }[] = []
   let at = 0
   for (const [index, { from, to }] of parts.entries()) {
-    begins.push({ x: at, at: from + AIR_MS })
+    begins.push({ x: at, at: from + PADDING_MS })
     at += (to - from) * scale
     const next = parts[index + 1]
     if (next === undefined) break
@@ -54,7 +56,7 @@ export function timeAxis(stretches: readonly Stretch[]): TimeAxis {
   }
   return {
     begins,
-    end: (parts.at(-1)?.to ?? 0) - AIR_MS,
+    end: (parts.at(-1)?.to ?? 0) - PADDING_MS,
     cuts,
     x(instant) {
       let x = 0
@@ -67,11 +69,11 @@ export function timeAxis(stretches: readonly Stretch[]): TimeAxis {
   }
 }
 
-function joined(stretches: readonly Stretch[]): Stretch[] {
-  const parts: Stretch[] = []
-  for (const { from, to } of [...stretches].sort((one, other) => one.from - other.from)) {
+function joined(periods: readonly Period[]): Period[] {
+  const parts: Period[] = []
+  for (const { from, to } of [...periods].sort((one, other) => one.from - other.from)) {
     const last = parts.at(-1)
-    const [begin, end] = [from - AIR_MS, to + AIR_MS]
+    const [begin, end] = [from - PADDING_MS, to + PADDING_MS]
     if (last === undefined || begin - last.to > WORTH_A_CUT_MS) parts.push({ from: begin, to: end })
     else parts[parts.length - 1] = { from: last.from, to: Math.max(last.to, end) }
   }

@@ -1,4 +1,4 @@
-/** Rows of equal height. One row may be open, and is then higher. */
+/** Rows of equal height. If a row is open, that row is higher. */
 export interface Rows {
   readonly count: number
   /** Height of a row, in pixels. */
@@ -12,12 +12,12 @@ export interface Rows {
 /** Number of rows that are drawn above and below the visible rows, so that scrolling shows no gap. */
 const MARGIN = 8
 
-/** Returns the top of a row. */
+/** Returns the top of a row, in pixels. */
 export function topOf({ height, openAt, openExtra }: Rows, index: number): number {
   return index * height + (openAt >= 0 && index > openAt ? openExtra : 0)
 }
 
-/** Returns the height of all rows together. */
+/** Returns the height of all rows together, in pixels. */
 export function heightOf(rows: Rows): number {
   return rows.count * rows.height + (rows.openAt >= 0 ? rows.openExtra : 0)
 }

@@ -6,7 +6,7 @@ import { bytesInWords } from '../model/format.js'
 import { Facts, Scrolled } from './elements.js'
 import { SecretText } from './secret-text.js'
 
-/** Maximum number of characters that are shown of a body. A browser is slow to show megabytes. */
+/** Maximum number of characters of a body that are shown. A browser is slow to show megabytes. */
 const MAX_CHARS = 20_000
 
 /** Renders the details of a call, with its answer. */
@@ -46,7 +46,7 @@ export function CallDetails({ call: { entry } }: { call: LoggedCall }) {
   )
 }
 
-/** Loads the answer to a call. @returns undefined until it is loaded, or null if there is no stored answer */
+/** Loads the answer to a call. @returns undefined until it is loaded, or null if the journal has none */
 function useAnswer(seq: number, ended: boolean): string | null | undefined {
   const [answer, setAnswer] = useState<string | null>()
   useEffect(() => {
@@ -79,14 +79,14 @@ interface PayloadProps {
 /** Renders a body, either formatted as JSON or exactly as it was sent. */
 function Payload({ title, text, none }: PayloadProps) {
   const [exact, setExact] = useState(false)
-  const laidOut = exact ? undefined : laidOutJson(text)
-  const whole = laidOut ?? text
+  const indented = exact ? undefined : indentedJson(text)
+  const whole = indented ?? text
   const shown = beginningOf(whole, MAX_CHARS)
   return (
     <div class="payload">
       <div class="payload-head">
         <h3>{title}</h3>
-        {laidOutJson(text) !== undefined && (
+        {indentedJson(text) !== undefined && (
           <button type="button" class="plain" aria-pressed={exact} onClick={() => setExact(!exact)}>
             as sent
           </button>
@@ -107,7 +107,7 @@ function Payload({ title, text, none }: PayloadProps) {
   )
 }
 
-function laidOutJson(text: string): string | undefined {
+function indentedJson(text: string): string | undefined {
   try {
     return JSON.stringify(JSON.parse(text), null, 2)
   } catch {

@@ -64,7 +64,7 @@ function Outcome({ outcome }: { outcome: OutcomeName | null }) {
   return <span class={`outcome outcome-${outcome ?? 'open'}`}>{outcomeInWords(outcome)}</span>
 }
 
-/** Renders hints for an empty journal. */
+/** Replaces the list while there are no calls. Shows a command that makes one. */
 function NoCalls() {
   const safebot = state.value?.safebot?.mcpUrl
   const instanode = state.value?.instanode?.mcpUrl ?? null

@@ -2,16 +2,17 @@ import { instanceNow } from '../live/clock.js'
 import { leftInWords } from '../model/format.js'
 
 interface CountdownProps {
-  /** The start and the end of the period, by the instance's clock. Both are in ISO 8601. */
+  /** The start of the period by the instance's clock, in ISO 8601. */
   from: string
+  /** The end of the period by the instance's clock, in ISO 8601. */
   to: string
   /** The text after the remaining time. */
   what?: string
 }
 
 /**
- * Shows the remaining time of a period by the instance's clock. With a manual clock, it only changes when the
- * clock moves.
+ * Shows the remaining time of a period by the instance's clock. With a manual clock, the remaining time only
+ * changes when the clock moves.
  */
 export function Countdown({ from, to, what }: CountdownProps) {
   const end = Date.parse(to)
@@ -33,8 +34,8 @@ interface RingProps {
 }
 
 /**
- * Renders a ring that shows the remaining share. It is hidden from screen readers, because the text beside it
- * says the same.
+ * Renders a ring that shows the remaining share. The ring is hidden from screen readers, because the text
+ * beside it says the same.
  */
 function Ring({ share, size = 18 }: RingProps) {
   const radius = size / 2 - 2

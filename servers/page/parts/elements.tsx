@@ -23,7 +23,7 @@ export function Section({ id, title, note, children }: SectionProps) {
   )
 }
 
-/** Renders names with their values. Leaves out values that are null. */
+/** Renders names with their values. Leaves out a name whose value is null. */
 export function Facts({ facts }: { facts: Readonly<Record<string, string | null>> }) {
   return (
     <dl class="facts">
@@ -42,13 +42,13 @@ export function Facts({ facts }: { facts: Readonly<Record<string, string | null>
 }
 
 interface EmptyProps {
-  /** A sentence that says which data is missing. */
+  /** A text that says which data is missing. */
   children: ComponentChildren
   /** A shell command to try. */
   command?: string | undefined
 }
 
-/** Renders a text in place of missing data, with a command that creates some. */
+/** Renders a text in place of missing data, with a command that creates such data. */
 export function Empty({ children, command }: EmptyProps) {
   return (
     <div class="empty">
@@ -69,10 +69,10 @@ interface ScrolledProps {
   children: ComponentChildren
 }
 
-/** Renders content that may be larger than its space. The content can be focused and scrolled with keys. */
+/** Renders content that can be larger than its space. The content can be focused and scrolled with keys. */
 export function Scrolled({ label, class: name = '', children }: ScrolledProps) {
   return (
-    // A group and not a section: each landmark of a page needs a name of its own.
+    // The role is `group`, because a `region` is a landmark, and each landmark needs a unique name.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard can only scroll content that has the focus
     <div class={`scrolled ${name}`} role="group" tabIndex={0} aria-label={label}>
       {children}
@@ -83,7 +83,7 @@ export function Scrolled({ label, class: name = '', children }: ScrolledProps) {
 interface TableProps {
   /** The titles of the columns. */
   columns: readonly string[]
-  /** Whether the last column is aligned to the right. */
+  /** True: the last column is aligned to the right. Default: false. */
   numeric?: boolean
   /** The rows. */
   children: ComponentChildren

@@ -1,10 +1,10 @@
 import type { Fault } from '../../../shared/faults/fault.js'
 import type { Overlay } from '../../../shared/overlays/overlay.js'
 import { faults, overlays } from '../live/state.js'
-import { counted, curl, deedInWords, whenInWords } from '../model/format.js'
+import { counted, curl, effectInWords, whenInWords } from '../model/format.js'
 import { Empty, Section, Table } from './elements.js'
 
-/** Lists the faults, with the number of times that each was applied. */
+/** Lists the faults, and how often each fault was applied. */
 export function Faults() {
   return (
     <Changes
@@ -14,10 +14,10 @@ export function Faults() {
       path="/faults"
       example={{ faults: [{ server: 'safebot', tool: 'ack_task', when: { nth: 1 }, do: { drop: 'after' } }] }}
       counts="hits"
-      rows={faults.value.map(({ server, tool, method, when, do: deed, hits }) => ({
+      rows={faults.value.map(({ server, tool, method, when, do: effect, hits }) => ({
         name: tool === '*' ? 'every tool' : method === '*' ? 'every request' : (tool ?? method),
         server,
-        deed,
+        effect,
         when: whenInWords(when),
         count: hits,
       }))}
@@ -35,10 +35,10 @@ export function Overlays() {
       path="/catalogue"
       example={{ overlays: [{ server: 'safebot', tool: 'ack_task', do: { hide: true } }] }}
       counts="lists shown"
-      rows={overlays.value.map(({ server, tool, callers, after = 0, do: deed, lists, inEffect }) => ({
+      rows={overlays.value.map(({ server, tool, callers, after = 0, do: effect, lists, inEffect }) => ({
         name: tool ?? 'whole list',
         server,
-        deed,
+        effect,
         when: `${inEffect ? 'in effect' : `after ${counted(after, 'list')}`} for ${callers?.join(', ') ?? 'all callers'}`,
         count: lists,
       }))}
@@ -51,10 +51,10 @@ interface Change {
   /** The tool or the request that is changed. */
   name: string | undefined
   server: string
-  deed: Fault['do'] | Overlay['do']
-  /** The calls or callers that the change applies to, in words. */
+  effect: Fault['do'] | Overlay['do']
+  /** The calls or the callers to which the change applies, in words. */
   when: string
-  /** Number of times that the change was applied. */
+  /** Number of calls or of shown lists. `counts` of the props says which. */
   count: number
 }
 
@@ -64,15 +64,16 @@ interface ChangesProps {
   title: string
   /** The text that is shown if nothing is set. */
   empty: string
-  /** The path of the control plane that sets the changes, and a request to try. */
+  /** The path of the control plane that sets the changes. */
   path: string
+  /** The body of a request to try. */
   example: unknown
   /** Title of the column with the counts. */
   counts: string
   rows: readonly Change[]
 }
 
-/** Lists what is set to change the behaviour of the servers. */
+/** Lists the faults or the overlays that are set. */
 function Changes({ id, title, empty, path, example, counts, rows }: ChangesProps) {
   return (
     <Section id={id} title={title} note={`${rows.length} set`}>
@@ -80,14 +81,14 @@ function Changes({ id, title, empty, path, example, counts, rows }: ChangesProps
         <Empty command={curl(`${location.origin}${path}`, example, 'PUT')}>{empty}</Empty>
       ) : (
         <Table columns={['tool', 'effect', counts]} numeric>
-          {rows.map(({ name, server, deed, when, count }, at) => (
+          {rows.map(({ name, server, effect, when, count }, at) => (
             <tr key={at}>
               <td>
                 <span class="mono">{name}</span>
                 <span class="second dim">{server}</span>
               </td>
               <td class="deed">
-                <span class="mono">{deedInWords(deed)}</span>
+                <span class="mono">{effectInWords(effect)}</span>
                 <span class="second dim">{when}</span>
               </td>
               <td class="right num">{count}</td>

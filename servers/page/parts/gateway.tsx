@@ -6,30 +6,30 @@ import { Countdown } from './countdown.js'
 import { DecisionTable } from './decisions.js'
 import { Empty, Section } from './elements.js'
 
-/** Number of characters that are shown of the hash of arguments. They are enough to tell calls apart. */
+/** Number of characters that are shown of a hash. They are enough to distinguish calls. */
 const HASH_CHARS = 12
 
 /** Shows the gateways, their decisions and pending approvals. Renders nothing without a gateway. */
 export function GatewayPanel() {
   if (gateways.value.length === 0) return null
-  const { asked, denied } = audit.value
+  const { decided, denied } = audit.value
   return (
     <Section
       id="gateway"
       title="Gateway"
       note={
         <>
-          {counted(asked, 'call')} decided, {denied.toLocaleString('en')} denied
+          {counted(decided, 'call')} decided, {denied.toLocaleString('en')} denied
         </>
       }
     >
       <PendingApprovals />
-      {asked === 0 ? <NothingAsked /> : <DecisionTable />}
+      {decided === 0 ? <NoDecisions /> : <DecisionTable />}
     </Section>
   )
 }
 
-function NothingAsked() {
+function NoDecisions() {
   const [gateway] = gateways.value
   const tool = gateway?.server === 'safebot' ? 'create_room' : 'list_resources'
   return (
@@ -44,7 +44,7 @@ function PendingApprovals() {
   const waiting = pending.value.length
   return (
     <>
-      {/* This element is never removed, because a screen reader only announces changes in existing elements. */}
+      {/* This element always exists, because a screen reader only announces changes in existing elements. */}
       <p class="approvals-count" role="status">
         {waiting > 0 && `${counted(waiting, 'call')} ${waiting === 1 ? 'waits' : 'wait'} for your decision`}
       </p>

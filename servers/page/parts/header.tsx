@@ -79,7 +79,7 @@ function ClockBar() {
   )
 }
 
-/** Shows whether the page is up to date. */
+/** Shows the state of the page's connection. */
 function ConnectionMark() {
   return (
     <span class={`connection connection-${connection.value}`} role="status">

@@ -25,10 +25,10 @@ const LANE = 40
 /** Height of a lease in a lane, in pixels. */
 const BAR = 14
 
-/** Space between the name of a handle and its leases, in pixels. It is less than the space above the name. */
+/** Space between the name of a handle and its leases, in pixels. The space above the name is larger. */
 const LABEL_GAP = 6
 
-/** Shows which consumer had which message at which time, and how each lease ended. */
+/** Shows the leases of each consumer of a room on a time axis, and how each lease ended. */
 export function LeaseTimeline({ room }: { room: Room }) {
   const now = instanceNow.value
   const cursors = new Map(room.consumers.map(({ handle, cursor }) => [handle, cursor]))
@@ -114,7 +114,7 @@ interface LeaseProps {
   span: LeaseSpan
   axis: TimeAxis
   now: number
-  /** Top in pixels. */
+  /** Top of the lease's bar, in pixels. */
   y: number
 }
 

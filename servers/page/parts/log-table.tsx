@@ -6,18 +6,18 @@ import { heightOf, type Rows, topOf, windowOf } from '../model/virtual-rows.js'
 
 /** A column of a log's table. */
 export interface Column<Row> {
-  /** Name of the column in the style sheet. */
+  /** Last part of the column's class in the style sheet. */
   name: string
   title: string
-  /** Returns the content of the button that opens the row. One column of a table has this button. */
+  /** Returns the content of the button that opens the row. Only one column of a table has this function. */
   opener?(row: Row): ComponentChildren
-  /** Returns the content of a cell, which follows the button. */
+  /** Returns the content of the cell. It follows the button, if the cell has one. */
   cell?(row: Row): ComponentChildren
 }
 
 interface LogProps<Row> {
   view: LogView<Row>
-  /** The word for one row, which is also the prefix of the names in the style sheet. */
+  /** The word for one row. It is also the first part of the classes in the style sheet. */
   one: string
 }
 
@@ -27,7 +27,7 @@ interface LogTableProps<Row> extends LogProps<Row> {
   /** The fields that are searched, in words. */
   searched: string
   columns: readonly Column<Row>[]
-  /** Height of a row on a wide and on a narrow page, in pixels. */
+  /** Heights of a row in pixels: on a wide page, and on a narrow page. */
   heights: { readonly wide: number; readonly narrow: number }
   /** Renders the details of the open row. */
   details(row: Row): ComponentChildren
@@ -116,7 +116,7 @@ function Table<Row>({ view, one, label, columns, heights, details }: LogTablePro
       End: seqs.length - 1,
     }
     const to = moves[event.key]
-    // Inside of an open row, keys have their usual effect.
+    // In the details of the open row, keys have their usual effect.
     if (to === undefined || !(event.target instanceof HTMLElement) || event.target.dataset.seq === undefined)
       return
     event.preventDefault()
@@ -160,7 +160,7 @@ function Table<Row>({ view, one, label, columns, heights, details }: LogTablePro
                       <button
                         type="button"
                         data-seq={seq}
-                        // If no row has the focus, the Tab key leads to the first row.
+                        // If no row is active, the Tab key leads to the first row.
                         tabIndex={index === Math.max(0, activeAt) ? 0 : -1}
                         aria-expanded={index === openAt}
                         onClick={() => view.toggle(seq)}
@@ -239,22 +239,22 @@ function useNarrow(): boolean {
   return narrow
 }
 
-/** The rows of a long list that are in the document. */
+/** The rows that are in the document. */
 interface DrawnRows {
-  /** Ref of the scrolling element. */
+  /** Ref for the element that scrolls. */
   scroller: RefObject<HTMLDivElement | null>
   onScroll(): void
-  /** Indices of the rows. */
+  /** Indices of the drawn rows. */
   drawn: number[]
 }
 
 /**
- * Finds the visible rows of a long list. New rows come first. The view stays in place while the user has
- * scrolled down.
+ * Finds the rows of a long list that must be drawn. New rows come first in the list. If the user has scrolled
+ * down, new rows do not move the visible rows.
  *
  * @param seqs the numbers of all rows, from the first
- * @param kept index of the row with the focus, or -1. It is always drawn, because otherwise it would lose the
- *   focus
+ * @param kept index of the row with the focus, or -1. This row is always drawn, because otherwise it would
+ *   lose the focus
  */
 function useDrawnRows(seqs: readonly number[], rows: Rows, kept: number): DrawnRows {
   const scroller = useRef<HTMLDivElement>(null)

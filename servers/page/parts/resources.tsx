@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import type { InstanodeView } from '../../instanode/view.js'
-import { openState, state } from '../live/state.js'
+import { state, stateWithSecrets } from '../live/state.js'
 import { bytesInWords, countOfShown, MAX_SHOWN, toolCommand } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Section } from './elements.js'
@@ -8,7 +8,7 @@ import { Masked } from './secret-text.js'
 
 export type ResourceRow = InstanodeView['resources'][number]
 
-/** Lists Instanode's databases, with the used share of their limits and their remaining time. */
+/** Lists Instanode's databases. Shows the used share of their limits, and their remaining time. */
 export function Databases() {
   return (
     <Resources
@@ -79,7 +79,7 @@ interface ResourceCardProps {
 
 function ResourceCard({ what, resource, children }: ResourceCardProps) {
   const { id, name, tier, owner, status, url, createdAt, expiresAt } = resource
-  const open = openState.value?.instanode?.resources.find(other => other.id === id)
+  const open = stateWithSecrets.value?.instanode?.resources.find(other => other.id === id)
   return (
     <article class="card" aria-label={`${what} ${name}`}>
       <header class="card-head">

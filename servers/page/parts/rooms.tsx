@@ -1,6 +1,6 @@
 import type { SafebotView } from '../../safebot/view.js'
 import { isRevealed, toggle } from '../live/secrets.js'
-import { openState, state } from '../live/state.js'
+import { state, stateWithSecrets } from '../live/state.js'
 import { counted, countOfShown, curl, MAX_SHOWN, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Scrolled, Section, Table } from './elements.js'
@@ -91,13 +91,13 @@ function Consumers({ room: { consumers } }: { room: Room }) {
 }
 
 /**
- * Lists the messages of a room, encrypted. Shows their texts if this instance has the key and the user
- * reveals them.
+ * Lists the messages of a room in encrypted form. If this instance has the key and the user reveals the
+ * texts, they are shown instead.
  */
 function Messages({ room }: { room: Room }) {
   const name = `texts of ${room.id}`
   const texts = isRevealed(name)
-    ? openState.value?.safebot?.rooms.find(({ id }) => id === room.id)?.messages
+    ? stateWithSecrets.value?.safebot?.rooms.find(({ id }) => id === room.id)?.messages
     : undefined
   const textOf = (seq: number) => texts?.find(message => message.seq === seq)?.text
   return (
@@ -150,9 +150,9 @@ function Messages({ room }: { room: Room }) {
 }
 
 /**
- * Renders a message.
+ * Renders the text of a message, or its encrypted form.
  *
- * @param text the text. Undefined if it was not requested, null if this instance has no key for it
+ * @param text undefined while texts are hidden, and null if no key of this instance decrypts the message
  */
 function MessageText({ text, ciphertext }: { text: string | null | undefined; ciphertext: string }) {
   if (typeof text === 'string') return <span class="plaintext">{text}</span>

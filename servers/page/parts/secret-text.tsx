@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { cutAtSecrets } from '../../../shared/util/secrets.js'
 import { isRevealed, toggle } from '../live/secrets.js'
 
-/** Shows a text in which secrets are hidden. A click on a secret reveals it. */
+/** Shows a text with its secrets hidden. A click on a hidden secret reveals it. */
 export function SecretText({ text }: { text: string }) {
   return (
     <>
@@ -31,14 +31,15 @@ function Secret({ what, text }: { what: string; text: string }) {
 interface MaskedProps {
   /** The name of this secret, unique on the page. */
   name: string
-  /** The kind of the secret, in words. */
+  /** A description of the secret, for screen readers. */
   what: string
+  /** The masked form of the secret. */
   masked: string
   /** The secret. Undefined until the control plane has sent it. */
   open: string | undefined
 }
 
-/** Shows a value that the control plane masks. A click reveals the value. */
+/** Shows the masked form of a secret. A click reveals the secret. */
 export function Masked({ name, what, masked, open }: MaskedProps) {
   const showing = isRevealed(name) && open !== undefined
   return (

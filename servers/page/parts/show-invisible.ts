@@ -1,7 +1,7 @@
 import { type ComponentChildren, Fragment, h, options, type VNode } from 'preact'
 import { cutAtInvisible, withCodes } from '../model/invisible-text.js'
 
-/** Attributes that people read. The value of an input field is left out, because users edit it. */
+/** Attributes that users read. `value` is not among them, because users edit the value of an input field. */
 const READ_ATTRIBUTES = ['title', 'aria-label']
 
 /** Names of HTML and SVG elements that can only contain text, and no other elements. */
@@ -10,8 +10,8 @@ const TEXT_ONLY = ['title', 'text', 'tspan', 'option']
 /**
  * Makes all parts of the page show the codes of invisible characters. Call this before the first render.
  *
- * Names, messages and arguments come from agents. For example, U+202E in a name can make a tool look like
- * another tool.
+ * Names, messages and arguments come from agents, which can deceive the user. For example, U+202E in a name
+ * can make a tool look like another tool.
  */
 export function showInvisible(): void {
   const before = options.vnode
@@ -31,8 +31,10 @@ function revealIn({ type, props }: VNode): void {
 }
 
 /**
- * Returns children with the codes of invisible characters. An array keeps its length, because Preact tells
- * children apart by index.
+ * Returns children in which codes replace the invisible characters. An array keeps its length, because Preact
+ * identifies children by their index.
+ *
+ * @param marks true: each code is in a `mark` element. False: the codes are plain text
  */
 function revealed(children: ComponentChildren, marks: boolean): ComponentChildren {
   if (Array.isArray(children)) return children.map(child => revealed(child, marks))

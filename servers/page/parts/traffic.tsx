@@ -15,8 +15,7 @@ const BAR = 3
 const HEIGHT = 28
 
 /**
- * Renders the last minute of a tool, with a bar for each second. The parts of a bar are the outcomes of
- * calls.
+ * Renders the calls of the last minute, with a bar for each second. Each outcome has its own part of a bar.
  */
 function Sparkline({ rate: { seconds, peak }, label }: { rate: CallRate; label: string }) {
   const scale = peak === 0 ? 0 : (HEIGHT - 2) / peak
@@ -35,7 +34,7 @@ function Sparkline({ rate: { seconds, peak }, label }: { rate: CallRate; label: 
         return OUTCOMES.map(outcome => {
           const count = counts[outcome]
           if (count === 0) return null
-          // Any non-zero count has at least one pixel.
+          // A part has at least one pixel, so that a single call is visible.
           const height = Math.max(1, count * scale)
           top -= height
           return (
@@ -54,12 +53,13 @@ function Sparkline({ rate: { seconds, peak }, label }: { rate: CallRate; label: 
   )
 }
 
+/** Interval between updates of the charts, in milliseconds. */
 const DRAW_MS = 500
 
 const rates = signal<readonly CallRate[]>([])
 let drawing = false
 
-/** Renders a chart for each tool, with its calls per second by outcome. */
+/** Renders a chart for each tool. A chart shows the calls per second and their outcomes. */
 export function Traffic() {
   useEffect(() => {
     if (drawing) return
@@ -68,7 +68,7 @@ export function Traffic() {
       rates.value = ratesOf(calls.value, browserNow())
     })
   }, [])
-  // The first rates are shown immediately.
+  // Before the first update, the rates are computed here.
   const shown = rates.value.length > 0 ? rates.value : ratesOf(calls.value, browserNow())
   return (
     <Section id="traffic" title="Traffic" note={noteOn(shown.length)}>

@@ -21,7 +21,7 @@ import { isBase64Of, isCanonicalBase64, PublicKeys } from './keys.js'
 import { type Identity, MAX_CIPHERTEXT_CHARS, MAX_SENDER_CHARS, type Room } from './model.js'
 import { Overview } from './overview.js'
 import { type ListeningSnapshot, Presence } from './presence.js'
-import { badMessage, badSenderSignature, signatureMissing, signatureRequired } from './refusals.js'
+import { badMessage, badSenderSignature, lockNeedsSenderSignature, signatureRequired } from './refusals.js'
 import type { RoomTransaction } from './room-transaction.js'
 import { checkRoomId, RoomPins, Rooms } from './rooms.js'
 import { type Signature, Signatures } from './signatures.js'
@@ -191,7 +191,7 @@ export class LocalService implements SafebotService {
     this.rates.spend(address, roomId, 1)
     if (senderSignature === undefined && !locksRoom) return this.#append(roomId, post, false)
     await this.rooms.open(roomId)
-    if (senderSignature === undefined) throw signatureMissing()
+    if (senderSignature === undefined) throw lockNeedsSenderSignature()
     await this.#checkSenderSignature(roomId, post, senderSignature)
     return this.#append(roomId, { ...post, sender: `@${senderSignature.handle}` }, true, locksRoom)
   }

@@ -1,14 +1,14 @@
 import { Refusal } from '../../../shared/errors.js'
 
-/** A refusal by the service. It has the status and the body of an HTTP answer. The tools quote both. */
+/** A refusal by the service, as an HTTP status and body. The error text of a tool call quotes both. */
 export class ServiceRefusal extends Refusal {
   override readonly name = 'ServiceRefusal'
 
   /**
    * @param status HTTP status
-   * @param body body of the HTTP answer. `cursor` belongs to a refused ack.
-   * @param hint the advice in the text of a tool. The HTTP API does not send it.
-   * @param retryAfterSeconds the header `Retry-After`. Undefined: none
+   * @param body body of the HTTP answer. Only a refused ack has `cursor`.
+   * @param hint advice or a reason that is added to the error text of a tool call. HTTP answers leave it out.
+   * @param retryAfterSeconds value of the header `Retry-After`. If undefined, the answer has no such header.
    */
   constructor(
     readonly status: number,
@@ -43,11 +43,11 @@ export function badSenderSignature(why: string): ServiceRefusal {
   return new ServiceRefusal(401, { error: 'bad sender_sig' }, why)
 }
 
-export function signatureMissing(): ServiceRefusal {
+export function lockNeedsSenderSignature(): ServiceRefusal {
   return new ServiceRefusal(
     400,
     { error: 'signed_only requires sender_sig' },
-    'only a signed message can lock a room to signed messages',
+    'a message with signed_only must itself be signed: add sender_sig, or leave out signed_only',
   )
 }
 
@@ -64,14 +64,15 @@ export function badHandle(): ServiceRefusal {
 }
 
 /**
- * The refusal of an unsigned request, and of every bad signature. The real service also has one message for
- * all causes.
+ * The refusal of a request without a signature or with a bad one. Like the real service, it has the same
+ * message for all causes.
  */
-export function badSignature(): ServiceRefusal {
+export function badRequestSignature(): ServiceRefusal {
   return new ServiceRefusal(
     401,
     { error: 'bad or missing signature' },
-    'send Authorization: SafeBot ts=…,n=…,sig=… over "<METHOD> <path and query> <ts> <nonce>"',
+    'send the header "Authorization: SafeBot ts=…,n=<nonce>,sig=…". ' +
+      'The value of sig is the signature of the text "<METHOD> <path and query> <ts> <nonce>"',
   )
 }
 
@@ -106,7 +107,7 @@ export function tooManyWaiters(where: 'for this room' | 'from this IP'): Service
   )
 }
 
-/** The refusal of waiting requests when the server stops. */
+/** The refusal that ends the waiting requests when the server stops. */
 export function shuttingDown(): Refusal {
   return new Refusal(
     'shutting_down',

@@ -2,7 +2,7 @@ import type { Request } from 'express'
 import { hangUpSignal, type Operation, operation } from '../../../shared/http/operation.js'
 import { leaseMs } from '../domain/consumer.js'
 import { type Identity, looseHandle } from '../domain/model.js'
-import { badHandle, badSignature, noSuchHandle } from '../domain/refusals.js'
+import { badHandle, badRequestSignature, noSuchHandle } from '../domain/refusals.js'
 import type { Signature } from '../domain/signatures.js'
 import {
   addressOf,
@@ -134,7 +134,7 @@ async function requireSigned(
   ) {
     return identity
   }
-  throw badSignature()
+  throw badRequestSignature()
 }
 
 /**

@@ -185,14 +185,14 @@ describe('a fault is refused', () => {
     [{ method: 'tool/list', do: { hang: true } }, /method is "tool\/list".*"tools\/list" is probably meant/],
     [
       { method: 'ping', tool: 'echo', do: { hang: true } },
-      /^faults\[0\] names a tool and a method: name one of them/,
+      /^faults\[0\] names a tool and a method: name only one of them/,
     ],
     [{ do: { hang: true } }, /^faults\[0\] names neither a tool nor a method/],
     [
       { method: 'ping', do: { toolError: 'x' } },
-      /toolError is an answer to tools\/call, not to ping: take rpcError/,
+      /toolError is an answer to tools\/call, not to ping: use rpcError/,
     ],
-    [{ method: '*', do: { bytes: 200 } }, /bytes pads an answer to tools\/call, not to \*: take raw/],
+    [{ method: '*', do: { bytes: 200 } }, /bytes pads an answer to tools\/call, not to \*: use raw/],
     [{ method: 'ping', do: { raw: { status: 199, body: '' } } }, /raw\.status is 199/],
     [{ method: 'ping', do: { raw: { status: 600, body: '' } } }, /raw\.status is 600/],
     [

@@ -179,7 +179,7 @@ describe('a catalogue', () => {
     ['an unknown server', { ...on('ack_task', { hide: true }), server: 'x' }, 'there is no server "x"'],
     ['an unknown tool', on('ack', { hide: true }), 'has no tool "ack"'],
     ['a change of no tool', { server: 'safebot', do: { hide: true } }, 'hide names no tool'],
-    ['a page of a tool', on('ack_task', { page: 1 }), 'page is of no tool'],
+    ['a page of a tool', on('ack_task', { page: 1 }), 'page changes the whole list'],
     ['a page of nothing', { server: 'safebot', do: { page: 0 } }, '[0].do.page'],
     [
       'a name that is taken',

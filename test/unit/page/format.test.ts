@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import {
   bytesInWords,
-  deedInWords,
   durationInWords,
+  effectInWords,
   leftInWords,
   whenInWords,
 } from '../../../servers/page/model/format.js'
@@ -46,8 +46,8 @@ it('says of a fault when it comes, and what it does', () => {
     'on one call in 3',
     'on every call',
   ])
-  expect(deedInWords({ hang: true })).toBe('hang')
-  expect(deedInWords({ rpcError: { code: -32000, message: 'no' } })).toBe(
+  expect(effectInWords({ hang: true })).toBe('hang')
+  expect(effectInWords({ rpcError: { code: -32000, message: 'no' } })).toBe(
     'rpcError {"code":-32000,"message":"no"}',
   )
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { callOf, NOTHING_ASKED, withJudged } from '../../../servers/page/model/gateway-log.js'
+import { callOf, EMPTY_AUDIT_LOG, withDecisions } from '../../../servers/page/model/gateway-log.js'
 import type { EntryJson } from '../../../shared/journal/entry.js'
 import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 import { entry } from './entry.js'
@@ -20,8 +20,8 @@ const judged = (seq: number): GatewayEntry => ({
 
 it('counts all decisions and denials, and keeps the latest ten thousand', () => {
   const all = Array.from({ length: 10_200 }, (_, at) => judged(at + 1))
-  const log = withJudged(withJudged(NOTHING_ASKED, all.slice(0, 99)), all.slice(99))
-  expect([log.asked, log.denied, log.entries.length]).toEqual([10_200, 5100, 10_000])
+  const log = withDecisions(withDecisions(EMPTY_AUDIT_LOG, all.slice(0, 99)), all.slice(99))
+  expect([log.decided, log.denied, log.entries.length]).toEqual([10_200, 5100, 10_000])
   expect([log.entries[0]?.seq, log.entries.at(-1)?.seq]).toEqual([201, 10_200])
 })
 

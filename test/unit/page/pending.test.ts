@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { pendingAt, withTurned } from '../../../servers/page/model/gateway-log.js'
+import { pendingAt, withApprovals } from '../../../servers/page/model/gateway-log.js'
 import { approval } from './approval.js'
 
 it('leaves an approval to be decided until its time is over', () => {
@@ -10,7 +10,7 @@ it('leaves an approval to be decided until its time is over', () => {
 
 it('keeps those approvals alone that are pending', () => {
   const [one, other] = [approval({ id: 'apr_1' }), approval({ id: 'apr_2' })]
-  const both = withTurned(new Map(), [one, other])
+  const both = withApprovals(new Map(), [one, other])
   expect([...both.values()]).toEqual([one, other])
-  expect([...withTurned(both, [approval({ id: 'apr_1', state: 'refused' })]).values()]).toEqual([other])
+  expect([...withApprovals(both, [approval({ id: 'apr_1', state: 'refused' })]).values()]).toEqual([other])
 })
