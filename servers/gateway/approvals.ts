@@ -12,7 +12,7 @@ import { APPROVAL_TTL_MS } from './options.js'
 /** Maximum number of stored approvals. An agent in a loop must not fill the memory with requests. */
 const MAX_APPROVALS = 1000
 
-/** The parts of a call that its approval shows. */
+/** The parts of a call that the person who decides can see. */
 export type ApprovalRequest = Pick<
   Approval,
   'grant' | 'tool' | 'argumentKeys' | 'argsHash' | 'rule' | 'message'
@@ -20,26 +20,26 @@ export type ApprovalRequest = Pick<
 
 /** The time limits of an approval. */
 export interface ApprovalTerms {
-  /** The time in which the approval can be decided and used, in milliseconds from the request. */
+  /** Milliseconds from the request until the approval expires. It can be decided and used only before. */
   readonly timeoutMs: number
-  /** The time in which the same call gets the pending approval again, in milliseconds from the request. */
+  /** Milliseconds from the request in which an identical call gets this approval, not a new one. */
   readonly dedupeMs: number
 }
 
-/** The terms of approvals in this project's own form. */
+/** The time limits of approvals that are not in the form of Intercept. */
 export const OWN_TERMS: ApprovalTerms = { timeoutMs: APPROVAL_TTL_MS, dedupeMs: APPROVAL_TTL_MS }
 
 interface Open {
   approval: Approval
   expiresAtMs: number
-  /** The time from which the same call requests a new approval. */
+  /** The time from which an identical call requests a new approval, in milliseconds since the epoch. */
   dedupeUntilMs: number
-  /** Ends the wait of the held call. Undefined if no call is held for the approval. */
+  /** Answers the call that waits for the decision. Undefined if no call waits. */
   waiting: (() => void) | undefined
   hold: Wakeup | undefined
 }
 
-/** The approvals at one moment, as plain data. */
+/** A copy of the approvals, as plain data. */
 export interface ApprovalsSnapshot {
   readonly approvals: readonly Readonly<Pick<Open, 'approval' | 'expiresAtMs' | 'dedupeUntilMs'>>[]
   readonly ids: IdPositions
@@ -51,12 +51,13 @@ export interface ApprovalsOptions {
 }
 
 /**
- * Keeps the requests for approval and the decisions on them.
+ * Stores the approvals of a gateway.
  *
- * An approval is `pending` until it is decided. `decide` changes the state to `approved` or `refused`. If a
- * call is held for the approval, `decide` changes the state to `used` instead of `approved`. The next
- * identical call changes `approved` to `used`. A failure of that call changes `used` back to `approved`.
- * `withdraw` changes `pending` to `withdrawn`. An expired approval is removed.
+ * A new approval is `pending`. `decide` changes its state to `approved` or `refused`. If a call waits for the
+ * decision, the call uses the approval at once, so `decide` changes the state to `used` instead of
+ * `approved`. Otherwise, the next identical call changes `approved` to `used`. If the upstream fails that
+ * call, `giveBack` changes `used` back to `approved`. `withdraw` changes `pending` to `withdrawn`. Expired
+ * approvals are removed.
  */
 export class Approvals {
   readonly #clock: Clock
@@ -76,8 +77,8 @@ export class Approvals {
   }
 
   /**
-   * Calls `listener` whenever an approval is requested, changed or restored. The returned function ends the
-   * subscription.
+   * Calls `listener` with each approval that is requested, changed or restored. The returned function removes
+   * the listener.
    */
   subscribe(listener: (approval: Approval) => void): () => void {
     this.#listeners.add(listener)
@@ -85,8 +86,8 @@ export class Approvals {
   }
 
   /**
-   * Decides a pending approval. A held call passes or is refused immediately. Without a held call, the
-   * decision applies to the next identical call.
+   * Decides a pending approval. If a call waits for the decision, it passes or is refused immediately.
+   * Otherwise, the decision applies to the next identical call.
    *
    * @throws Refusal `unknown_approval`, or `approval_decided` if the approval is no longer pending
    */
@@ -99,11 +100,11 @@ export class Approvals {
       throw new Refusal(
         'approval_decided',
         `approval ${id} is ${state} already`,
-        'have the call made again for a new one',
+        'make the call again to request a new approval',
       )
     }
     const approve = decision === 'approve'
-    // A call that is held for the approval uses the approval up.
+    // The call that waits for the decision uses the approval.
     const approved = open.waiting === undefined ? 'approved' : 'used'
     this.#become(open, approve ? approved : 'refused')
     this.#wake(open)
@@ -111,8 +112,8 @@ export class Approvals {
   }
 
   /**
-   * Returns the decision on a call, if there is one. The call uses an approval up. A refusal stays valid
-   * until it expires.
+   * Returns the approval of a call, if it has been approved or refused. Returns undefined otherwise. An
+   * `approved` approval becomes `used`. A `refused` one stays valid until it expires.
    */
   decided(request: ApprovalRequest): Approval | undefined {
     this.#forget()
@@ -126,8 +127,7 @@ export class Approvals {
   }
 
   /**
-   * Makes a used approval valid for another call, because the upstream has failed the call that used the
-   * approval.
+   * Changes a `used` approval back to `approved`, because the upstream has failed the call that used it.
    */
   giveBack(id: string): void {
     this.#forget()
@@ -136,7 +136,8 @@ export class Approvals {
   }
 
   /**
-   * Requests an approval. Within the dedupe window, the same call gets the pending approval again.
+   * Requests an approval. Returns the pending approval of an identical call, if that call was made less than
+   * `dedupeMs` ago.
    *
    * @throws Refusal `too_many_approvals`
    */
@@ -150,8 +151,8 @@ export class Approvals {
     if (this.#open.size >= MAX_APPROVALS) {
       throw new Refusal(
         'too_many_approvals',
-        `${MAX_APPROVALS} approvals are waiting`,
-        'decide some of them first',
+        `${MAX_APPROVALS} approvals are stored already`,
+        'decide pending approvals, or wait until some have expired',
       )
     }
     const now = this.#clock.now()
@@ -168,9 +169,8 @@ export class Approvals {
   }
 
   /**
-   * Holds a call until its approval is decided, withdrawn or expired, but at most for `holdMs` milliseconds
-   * of the clock. Resolves with the approval. Resolves immediately if another call is held for the same
-   * approval.
+   * Resolves with the approval when it is decided, withdrawn or expired, but at the latest after `holdMs`
+   * milliseconds of the clock. Resolves immediately if another call already waits for the same approval.
    */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
     const open = this.#open.get(approval.id)
@@ -182,7 +182,7 @@ export class Approvals {
     })
   }
 
-  /** Withdraws a pending approval, because its caller has disconnected. */
+  /** Withdraws a pending approval. Used when the caller that requested it has disconnected. */
   withdraw(id: string): void {
     const open = this.#open.get(id)
     if (open === undefined || open.approval.state !== 'pending') return
@@ -190,7 +190,7 @@ export class Approvals {
     this.#wake(open)
   }
 
-  /** Returns the approvals as plain data. Held calls continue to wait. */
+  /** Returns the approvals as plain data. Calls that wait for a decision continue to wait. */
   snapshot(): ApprovalsSnapshot {
     this.#forget()
     const approvals = [...this.#open.values()].map(({ approval, expiresAtMs, dedupeUntilMs }) => ({
@@ -202,8 +202,8 @@ export class Approvals {
   }
 
   /**
-   * Restores approvals and notifies the listeners of each approval. Held calls are not approved, because
-   * their approvals are replaced.
+   * Replaces all approvals, and calls the listeners with each new one. Calls that wait for a decision are
+   * refused, because their approvals no longer exist.
    */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()
@@ -212,7 +212,7 @@ export class Approvals {
     for (const kept of approvals) this.#add(kept)
   }
 
-  /** Withdraws all pending approvals, so that held calls end without approval. */
+  /** Withdraws all pending approvals, so that no call waits for a decision any longer. */
   close(): void {
     for (const { approval } of [...this.#open.values()]) this.withdraw(approval.id)
   }
@@ -245,7 +245,7 @@ export class Approvals {
     }
   }
 
-  /** Removes expired approvals. An approval with a held call is kept. */
+  /** Removes expired approvals, except those for which a call waits. */
   #forget(): void {
     const now = this.#clock.now()
     for (const [id, { expiresAtMs, waiting }] of this.#open) {
@@ -255,8 +255,8 @@ export class Approvals {
 }
 
 /**
- * Returns whether an approval is for a call. The grant must be equal, and the fingerprint that Intercept
- * publishes: tool, rule and arguments. A call without a hash of its arguments matches no approval.
+ * Returns whether an approval applies to a call. Grant, tool, rule and arguments must be equal. Intercept
+ * compares the last three. A call without a hash of its arguments matches no approval.
  */
 function sameCall(approval: Approval, request: ApprovalRequest): boolean {
   const { grant, tool, rule, argsHash } = request
@@ -276,23 +276,24 @@ interface DecisionsOptions {
 }
 
 /**
- * Serves the approvals on a separate port. An agent that could reach this port would approve its own calls.
+ * Serves the approvals on a separate port. An agent must not be able to reach this port, because it could
+ * then approve its own calls.
  *
  * @throws Refusal `port_busy` or `cannot_listen`
  */
 export async function listenForDecisions({ approvals, listen, log }: DecisionsOptions): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, allowedHosts = [] } = listen
-  // This module is loaded only when it is needed, because a gateway on stdio has to start fast.
+  // The module is loaded only for this port, so that a gateway without the port starts faster.
   const { createCheckedApi } = await import('../../shared/http/checked-api.js')
   const operations = approvalRoutes(approvals)
-  const hint = 'GET /approvals lists what is waiting'
+  const hint = 'GET /approvals lists the approvals'
   const api = createCheckedApi({ name: 'approvals', operations, hint, log })
   return Listener.open({
     host,
     port,
     name: 'approvals',
     portOption: '--approval-port',
-    // A page that an agent serves to a browser on this machine must not reach this port.
+    // A browser on this machine may show a page that an agent serves. Such a page must not use this port.
     guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
     handlers: async () => ({ api: async () => api }),
   })

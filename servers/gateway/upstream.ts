@@ -19,9 +19,10 @@ import type { Upstream } from './stdio/link.js'
 import { RelayHost } from './stdio/relay-host.js'
 import { readHeaderLine, readUpstreamUrl } from './upstream-options.js'
 
-/** An open upstream with its entrances: one for clients over HTTP, and one for a client on a pipe. */
+/** An open upstream, with a handler for clients over HTTP and a host for a client on a pipe. */
 export interface UpstreamRoutes {
   readonly handler: HttpHandler
+  /** Resolves with the exit code when the program of the upstream ends by itself. */
   readonly ended: Promise<number>
   pipeHost(grant: Grant): MessageHost<Grant>
   /** Answers all open requests with an error, because the gateway is shutting down. */
@@ -39,7 +40,7 @@ interface UpstreamDeps {
   log: Log
 }
 
-/** Connects to the upstream or starts its program. @throws Refusal if that fails */
+/** Connects to the upstream or starts its program. @throws Refusal if it cannot be reached or started */
 export function openUpstream(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
   const { upstream } = options
   return typeof upstream === 'string' ? behindUrl(upstream, options, deps) : behindProgram(options, deps)
@@ -71,7 +72,7 @@ async function behindUrl(
       for (const host of hosts) host.close('the gateway is shutting down')
     },
     async close() {
-      // Lets the DELETE requests that end the sessions leave first.
+      // The DELETE requests that end the sessions must be sent before the connections are closed.
       await new Promise(resolve => setImmediate(resolve))
       upstream.close()
     },
@@ -83,8 +84,8 @@ async function behindProgram(options: GatewayOptions, deps: UpstreamDeps): Promi
   const { upstream, upstreamHeaders = [], passHeaders = [], handle = 'pass' } = options
   if (typeof upstream === 'string') throw new TypeError('the upstream has a URL')
   if (upstreamHeaders.length > 0 || passHeaders.length > 0 || handle !== 'pass') {
-    const hint = 'give it what it needs in its environment or its arguments'
-    throw new Refusal('bad_header', 'an upstream on a pipe gets no headers', hint)
+    const hint = 'use the environment or the arguments of the program instead'
+    throw new Refusal('bad_header', 'headers cannot be sent to an upstream on a pipe', hint)
   }
   let onEnd: (code: number) => void = () => undefined
   const ended = new Promise<number>(resolve => {
@@ -119,7 +120,7 @@ function relay(
     machine,
     identify: ({ headers, session }) => {
       const grant = knownBearer(grants, headers.authorization)
-      // A new session has no owner yet, and the headers of its request do not name the session.
+      // A request that opens a session names no session in its headers, so the check accepts it.
       if (session !== null) checkSession(headers, grant, grants, owners)
       return grant
     },
@@ -131,7 +132,7 @@ function relay(
 /** Returns the grant of a caller that `GuardedHandler` has already accepted. */
 function knownBearer(grants: Grants, authorization: string | undefined): Grant {
   const grant = grants.bearing(authorization)
-  if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer')
+  if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer token')
   return grant
 }
 
@@ -150,8 +151,8 @@ class GuardedHandler implements HttpHandler {
   handle(request: IncomingMessage, response: ServerResponse): void {
     try {
       const grant = checkBearer(request.headers, this.#grants)
-      // The host checks the session of a POST, because the era of a message is only known after its body has
-      // been read.
+      // The relay host checks the session of a POST. Only legacy messages have a session, and the era of a
+      // message is known only after its body has been read.
       if (request.method !== 'POST') checkSession(request.headers, grant, this.#grants, this.#owners)
     } catch (error) {
       if (!(error instanceof HttpRejection)) throw error
