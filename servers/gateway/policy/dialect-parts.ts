@@ -47,7 +47,7 @@ export function readVersion(place: Place | undefined, numberIsText: boolean): vo
   if (place === undefined || version === '1') return
   if (version === 1 && numberIsText) {
     place.warn('version_number', 'is the number 1, which Intercept reads as "1". Put it in quotes', 'note')
-  } else place.mismatch('"1" in quotes is the only version there is')
+  } else place.mismatch('write "1" in quotes, which is the only version')
 }
 
 /**

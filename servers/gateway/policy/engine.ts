@@ -69,7 +69,7 @@ const ALLOWED_WITHOUT_LIMIT: Decision = { outcome: 'allow', settle: () => undefi
  * 4. A rule denies these arguments. The rules of the tool are checked first, then the rules for every tool.
  * 5. A limit is reached. The order is the same.
  *
- * If nothing denies the call, a rule can still require an approval. LimitRule is reserved in all counters of
+ * If nothing denies the call, a rule can still require an approval. Quota is reserved in all counters of
  * the call or in none. Two calls at the same time cannot both take the last quota, because `decide` is
  * synchronous.
  *

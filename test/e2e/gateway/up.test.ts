@@ -66,9 +66,7 @@ it('understudy up --policy says who callers are, and lets them call with the tok
   const command = up('--policy', INSTANODE)
   const text = (await command.lines(14)).join('\n')
   const [, url = ''] = /^export UNDERSTUDY_GATEWAY_INSTANODE='(.*)'$/m.exec(text) ?? []
-  expect(text).toContain(
-    `enforces ${INSTANODE}; callers: each account by its token, or anonymous)`,
-  )
+  expect(text).toContain(`enforces ${INSTANODE}; callers: each account by its token, or anonymous)`)
   const [, control = ''] = /^export UNDERSTUDY_CONTROL='(.*)'$/m.exec(text) ?? []
   const agent = await connectOver(url, { Authorization: 'Bearer understudy-free-token' })
   expect((await call(agent, 'list_resources')).isError).toBeUndefined()
