@@ -61,7 +61,7 @@ function located(node: Node, lineAt: (offset: number) => number, findings: Findi
   if (node.type !== 'object') {
     const value: unknown = node.value
     if (typeof value === 'number' && !Number.isFinite(value)) {
-      findings.refuse(line, '', 'has a number too large for JSON parsers', 'write a smaller number')
+      findings.refuse(line, '', 'has a number that is too large', 'write a smaller number')
     }
     return { kind: 'scalar', line, value: isScalar(value) ? value : null }
   }

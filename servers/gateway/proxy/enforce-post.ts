@@ -26,15 +26,15 @@ export interface JudgedPostOptions {
   protocol: string | null
 }
 
-/** The messages of one POST, sorted by their destination. */
+/** Judges the messages of one POST and sorts them: some are forwarded, and the gateway answers the others. */
 export class JudgedPost {
   /** Messages to forward to the upstream. */
   readonly onward: unknown[] = []
-  /** Answers that the gateway itself gives. */
+  /** Answers from the gateway itself, to messages that are not forwarded. */
   readonly own: object[] = []
-  /** Requests that the upstream has to answer, by request id. */
+  /** The forwarded requests by request id. The upstream has to answer them. */
   readonly waiting = new Map<RequestId, Waiting>()
-  /** Calls in notifications. A notification gets no answer. */
+  /** The forwarded calls that are notifications. The upstream does not answer them. */
   readonly silent: JudgedCall[] = []
   /** The position of each request id in the batch. */
   order: ReadonlyMap<RequestId, number> = new Map()
@@ -45,7 +45,7 @@ export class JudgedPost {
   }
 
   /**
-   * Judges the messages one after another. Only a call that is held for its approval makes the others wait.
+   * Judges the messages one after another. A call that waits for its approval delays the messages after it.
    *
    * @throws HttpRejection 400 for an invalid message outside of a batch, and for two requests with the same
    *   id
@@ -64,7 +64,7 @@ export class JudgedPost {
     }
   }
 
-  /** Ends all calls, because the caller has disconnected before the messages were forwarded. */
+  /** Ends all calls as cancelled. Used when the caller disconnects before the messages are forwarded. */
   drop(): void {
     for (const { call, over } of this.waiting.values()) {
       call?.end('cancelled', null)
@@ -76,7 +76,7 @@ export class JudgedPost {
   /**
    * Judges one message.
    *
-   * @returns a promise if the message has to wait for its approval, otherwise undefined
+   * @returns a promise if the message is a call that waits for its approval, otherwise undefined
    */
   #judge(message: unknown): Promise<void> | undefined {
     const { gate, grant, session, batch, modern, protocol } = this.#options
@@ -112,7 +112,7 @@ export class JudgedPost {
 
   #carryOut(verdict: Settled, message: unknown): void {
     if (verdict.kind === 'pass') this.#letOn(message, verdict.call)
-    // A notification has no answer.
+    // A notification that is denied gets no answer.
     else if (isRequest(message)) this.own.push({ jsonrpc: '2.0', id: message.id, ...verdict.answer })
   }
 
@@ -138,9 +138,10 @@ export class JudgedPost {
 }
 
 /**
- * Returns the position of each request.
+ * Returns the position of each request in the batch, by request id.
  *
- * @throws HttpRejection 400 for two requests with the same id, because answers would be ambiguous
+ * @throws HttpRejection 400 for two requests with the same id. It would be unclear which of them an answer is
+ *   for
  */
 function orderOf(messages: unknown[]): Map<RequestId, number> {
   const order = new Map<RequestId, number>()
@@ -158,15 +159,17 @@ function orderOf(messages: unknown[]): Map<RequestId, number> {
 type OnCancel = () => void
 
 /**
- * The unanswered requests of all sessions. A cancellation arrives in a separate POST and has to find its
+ * Stores the unanswered requests of all sessions. A cancellation arrives in a separate POST, and finds the
  * request here.
  */
 export class OpenCalls {
   readonly #open = new Map<string, OnCancel>()
 
   /**
-   * Stores a request that has a session. Without a session, nothing proves who cancels. @returns a function
-   * to call when the request ends
+   * Stores a request. A request without a session is not stored, because the gateway could not check that a
+   * cancellation comes from the same caller.
+   *
+   * @returns a function that removes the request. It must be called when the request ends
    */
   add(session: string | null, id: RequestId, onCancel: OnCancel): () => void {
     if (session === null) return () => undefined

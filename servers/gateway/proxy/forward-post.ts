@@ -13,15 +13,15 @@ import { readAnswer } from './read-response.js'
 import { relayEvents } from './relay-events.js'
 import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-response.js'
 
-/** A request of a POST that the upstream has to answer. */
+/** A forwarded request that the upstream has to answer. */
 export interface Waiting {
-  /** Undefined for a request that no policy judges. */
+  /** The tool call in the request. Undefined for any other request. */
   readonly call: JudgedCall | undefined
-  /** Whether the request is a subscription, whose stream stays open. */
+  /** True for a subscription. Its stream stays open. */
   readonly listens: boolean
-  /** Whether the caller has cancelled the request. */
+  /** True when the caller has cancelled the request. */
   cancelled: boolean
-  /** Called when the request has ended for any reason. */
+  /** Must be called when the request ends, for whatever reason. */
   over(): void
 }
 
@@ -33,15 +33,15 @@ export interface ProxiedPostOptions {
   /** The position of each request id in the batch. */
   order: ReadonlyMap<RequestId, number>
   waiting: Map<RequestId, Waiting>
-  /** Calls in notifications. A notification gets no answer. */
+  /** The forwarded calls that are notifications. The upstream does not answer them. */
   silent: readonly JudgedCall[]
-  /** Answers that the gateway itself gives. */
+  /** Answers from the gateway itself, to messages that were not forwarded. */
   own: readonly object[]
-  /** Called before the answer is sent, with the HTTP status and session id of the upstream's answer. */
+  /** Called when the upstream answers, with the HTTP status and the session id of its answer. */
   answered(status: number, session: string | undefined): void
 }
 
-/** Passes the upstream's answer to one POST on to the caller, and settles the calls of that POST. */
+/** Sends the caller the answer of the upstream to one POST, and settles the calls of that POST. */
 export class ProxiedPost {
   readonly #options: ProxiedPostOptions
   #sent: Sent | undefined
@@ -55,7 +55,7 @@ export class ProxiedPost {
     })
   }
 
-  /** Stores the request to the upstream, so that the request can be aborted. */
+  /** Stores the request to the upstream. It is aborted if the caller disconnects. */
   sent(sent: Sent): void {
     this.#sent = sent
   }
@@ -74,15 +74,15 @@ export class ProxiedPost {
       if (this.#options.response.destroyed || this.#options.response.writableEnded) return
       if (!read.ok) this.fail(502, `the upstream ${read.why}`)
       else if (status === 401 || status === 407) {
-        this.fail(502, `the upstream did not take this gateway's credential (HTTP ${status})`)
+        this.fail(502, `the upstream did not accept this gateway's credential (HTTP ${status})`)
       } else if (status >= 300) this.#refused(answer, read.text)
       else this.#json(answer, read.text)
     })
   }
 
   /**
-   * Ends open subscriptions with their result and fails all other requests, because the gateway is shutting
-   * down.
+   * Ends open subscriptions with a result, and answers all other requests with an error. Used when the
+   * gateway shuts down.
    */
   close(): void {
     const { response, waiting, modern } = this.#options
@@ -98,7 +98,7 @@ export class ProxiedPost {
     this.fail(503, 'the gateway is shutting down')
   }
 
-  /** Answers each unanswered request with an error of this gateway. */
+  /** Answers each unanswered request with an error of the gateway. */
   fail(status: number, why: string): void {
     const { response, batch, own, modern } = this.#options
     if (response.writableEnded) return
@@ -127,19 +127,19 @@ export class ProxiedPost {
   }
 
   /**
-   * Passes on an HTTP error. A JSON-RPC error is sent unchanged, unless the gateway also has answers of its
-   * own. In all other cases, the gateway sends its own error.
+   * Passes an HTTP error of the upstream on. A JSON-RPC error is passed on unchanged if it is the only answer
+   * to the POST. In all other cases, the caller gets an error of the gateway.
    */
   #refused({ status, headers }: UpstreamAnswer, text: string): void {
     const { response, waiting, own } = this.#options
     const message = parsed(text)
     if (own.length > 0 || !isObject(message) || !isObject(message.error)) {
-      // A redirect gets the status 502, because its target is not passed on.
+      // A redirect becomes 502, because the caller must not learn its target.
       this.fail(status < 400 ? 502 : status, `the upstream answered HTTP ${status}${excerpt(text)}`)
       return
     }
     if (isResponse(message)) this.#settle(message)
-    // The error is the only answer to this POST, so no other answer can arrive.
+    // The upstream gives only this one answer to the POST, so the other requests stay unanswered.
     for (const { call } of waiting.values()) call?.end('lost', status)
     this.#clear()
     sendJson(response, status, passedHeaders(headers), text)
@@ -161,8 +161,8 @@ export class ProxiedPost {
       return withoutHidden(answer, grant.engine)
     })
     if (waiting.size > 0) {
-      // The error does not quote the answer, because an unreadable list may name tools that the policy hides.
-      const what = text === '' ? 'with an empty body' : 'with a body that is no answer to the request'
+      // The error does not quote the body, because the body could be a list that names hidden tools.
+      const what = text === '' ? 'with an empty body' : 'with a body that is not an answer to the request'
       const errors = this.#errors(`the upstream answered ${what}`)
       const rest = shown.filter(isResponse)
       const all = this.#inOrder([...own, ...rest, ...errors])
@@ -206,8 +206,8 @@ export class ProxiedPost {
   }
 
   /**
-   * Stores the `seq` of the upstream's journal entry. Several numbers are ignored, because nothing shows
-   * which call has which number.
+   * Stores the `seq` of the entry for this POST in the journal of the upstream. A list of several numbers is
+   * ignored, because it does not show which call has which entry.
    */
   #stamped(entry: string | undefined): void {
     if (entry === undefined || !/^\d{1,15}$/.test(entry)) return
@@ -226,7 +226,7 @@ export class ProxiedPost {
     found.call?.answered({ ...answer }, this.#status)
   }
 
-  /** Returns an error for each unanswered request, and ends these requests. */
+  /** Ends all unanswered requests. Returns an error for each of them. */
   #errors(why: string): JSONRPCErrorResponse[] {
     const errors: JSONRPCErrorResponse[] = []
     for (const [id, { call, cancelled }] of this.#options.waiting) {
@@ -242,7 +242,7 @@ export class ProxiedPost {
     this.#options.waiting.clear()
   }
 
-  /** Sorts answers by the position of their requests in the batch. */
+  /** Sorts answers in the order of their requests in the batch. */
   #inOrder(answers: object[]): object[] {
     const { order } = this.#options
     const place = (answer: object) => {

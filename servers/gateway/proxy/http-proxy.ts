@@ -40,7 +40,7 @@ export interface HttpProxyOptions {
   log: Log
 }
 
-/** A request whose caller is known. */
+/** A request whose caller has been identified. */
 interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -50,17 +50,17 @@ interface Exchange {
   readonly modern: boolean
 }
 
-/** A request whose caller is not known yet. */
+/** A request whose caller has not been identified yet. */
 interface Arrived {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  /** The body of a POST. Undefined until the body has been read. */
+  /** The body of a POST. Undefined before the body has been read. */
   body?: ReadableBody
 }
 
 /**
- * Passes requests over Streamable HTTP to an upstream over Streamable HTTP. The policy judges calls and
- * filters lists of tools. All other messages are passed on unchanged.
+ * Passes requests of clients over Streamable HTTP to an upstream over Streamable HTTP. Calls are judged by
+ * the policy, and hidden tools are removed from lists of tools. All other messages are passed on unchanged.
  */
 export class HttpProxy implements HttpHandler {
   readonly #options: HttpProxyOptions
@@ -80,7 +80,7 @@ export class HttpProxy implements HttpHandler {
     this.#reject({ request, response }, new HttpRejection(403, RpcCode.transport, why))
   }
 
-  /** Answers all open POST requests, because the gateway is shutting down. */
+  /** Answers all open POST requests. Used when the gateway shuts down. */
   failPending(): void {
     for (const post of this.#posts) post.close()
   }
@@ -106,9 +106,9 @@ export class HttpProxy implements HttpHandler {
   }
 
   /**
-   * Adds the session of a request.
+   * Reads the session of a request and checks that it belongs to the grant.
    *
-   * @throws HttpRejection 404 for a legacy request in a session that another grant opened
+   * @throws HttpRejection 404 if the grant has not opened the session of a legacy request
    */
   #exchange({ request, response }: Arrived, grant: Grant, modern: boolean): Exchange {
     const { grants, owners } = this.#options
@@ -158,7 +158,10 @@ export class HttpProxy implements HttpHandler {
     const all = judged.onward.length === messages.length
     const sentText = all ? text : formatJson(judged.onward)
     if (sentText === undefined) {
-      post.fail(400, 'the batch is nested too deeply to be taken apart: send its calls one by one')
+      post.fail(
+        400,
+        'the batch is nested too deeply to be split: send each of its calls in a separate request',
+      )
       return
     }
     const sent = upstream.send(
@@ -172,7 +175,9 @@ export class HttpProxy implements HttpHandler {
     post.sent(sent)
   }
 
-  /** Passes on a request without a message: a GET that opens a stream, or a DELETE that ends a session. */
+  /**
+   * Passes a GET or a DELETE on. A GET opens a stream, and a DELETE ends a session. Neither has a message.
+   */
   #other(exchange: Exchange, method: 'GET' | 'DELETE'): void {
     const { upstream, owners } = this.#options
     const { response, grant, session } = exchange
@@ -210,11 +215,12 @@ export class HttpProxy implements HttpHandler {
   }
 
   #reject({ request, response, body }: Arrived, error: unknown): void {
-    if (!(error instanceof HttpRejection)) this.#options.log.error('a request could not be passed on', error)
+    if (!(error instanceof HttpRejection))
+      this.#options.log.error('a request could not be passed to the upstream', error)
     const rejection =
       error instanceof HttpRejection
         ? error
-        : new HttpRejection(500, RpcCode.internalError, 'internal error: the log of the gateway has it')
+        : new HttpRejection(500, RpcCode.internalError, 'internal error: see the log of the gateway')
     const message = body && parsedOf(body)
     const modern = isModern(message, request.headers)
     if (response.headersSent) response.destroy()
@@ -226,9 +232,9 @@ export class HttpProxy implements HttpHandler {
 }
 
 /**
- * Reads the body.
+ * Reads the body of a request.
  *
- * @returns undefined if the body cannot be read.
+ * @returns undefined if the body cannot be read, for example because the caller has disconnected
  * @throws HttpRejection 413 for a body that is too large
  */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
@@ -240,7 +246,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   }
 }
 
-/** Answers a POST that has no message for the upstream. */
+/** Answers a POST of which no message was forwarded. */
 function ownAnswer({ request, response }: Exchange, own: object[], batch: boolean): void {
   const [only] = own
   if (only === undefined) {
@@ -259,7 +265,7 @@ function searchOf(url: string | undefined, mark: number): string {
   return mark < 0 || url === undefined ? '' : url.slice(mark)
 }
 
-/** Returns the parsed body: an array for a batch, otherwise the message. */
+/** Returns an array of messages if the body is a batch. Otherwise returns the message. */
 function parsedOf({ messages, batch }: ReadableBody): unknown {
   return batch ? messages : messages[0]
 }
@@ -272,12 +278,13 @@ function relayStream(
   response.writeHead(200, { ...passedHeaders(headers), ...STREAM })
   response.flushHeaders()
   relayEvents(body, response, {
-    // A resumed stream can repeat an earlier answer, and that answer may be a list of tools.
+    // After a reconnect, the stream can repeat the answer to an earlier request for the list of tools.
     message: message =>
       Array.isArray(message)
         ? message.map(one => withoutHidden(one, engine))
         : withoutHidden(message, engine),
-    // A connection that the upstream cut is cut here as well, so that the caller opens the stream again.
+    // If the upstream has cut its connection, the connection to the caller is also cut. The caller then opens
+    // the stream again.
     ended: why => (why === undefined ? response.end() : response.destroy()),
   })
 }
@@ -291,7 +298,7 @@ function relayWhole(
     if (response.destroyed) return
     if (!read.ok) fail(502, `the upstream ${read.why}`)
     else if (status === 401 || status === 407) {
-      fail(502, `the upstream did not take this gateway's credential (HTTP ${status})`)
+      fail(502, `the upstream did not accept this gateway's credential (HTTP ${status})`)
     } else if (status < 300) response.writeHead(status, passedHeaders(headers)).end()
     else if (isErrorMessage(read.text)) sendJson(response, status, passedHeaders(headers), read.text)
     else fail(status, `the upstream answered HTTP ${status}${excerpt(read.text)}`)

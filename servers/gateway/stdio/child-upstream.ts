@@ -28,12 +28,12 @@ import { Child } from './child-process.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
 /**
- * Characters that no line of text contains. A line with such a character is part of a compressed or binary
- * answer.
+ * Matches control characters and invalid UTF-8. A line with such a character is not text, but part of a
+ * compressed or binary answer.
  */
 const BINARY = /[^\P{Cc}\t]|\ufffd/u
 
-/** A request that the child has not answered yet. */
+/** A request of a client that the program has not answered yet. */
 interface Asked {
   readonly link: ChildLink
   readonly callerId: RequestId
@@ -46,28 +46,27 @@ export interface ChildUpstreamOptions {
   upstream: CommandUpstream
   machine: Clock
   log: Log
-  /** Called when the child has exited by itself. */
+  /** Called when the program has exited by itself. */
   onEnd(code: number): void
 }
 
 /**
- * One program that serves all conversations. The program has one pipe and sees one client.
+ * A program that serves all clients of the gateway over one pipe. To the program, they look like one client.
  *
- * Request ids, progress tokens and subscription ids are replaced, because two clients may use the same
- * values. Only the first `initialize` reaches the program. The result of this `initialize` answers all later
- * ones.
+ * Request ids, progress tokens and subscription ids are replaced, because two clients can use the same
+ * values. Only the first `initialize` reaches the program. Its result also answers each later `initialize`.
  */
 export class ChildUpstream implements Upstream {
   readonly #log: Log
   readonly #asked = new Map<number, Asked>()
   readonly #links = new Set<ChildLink>()
-  /** The client that received each open request of the child, by request id. */
+  /** For each open request of the program: the client that has to answer it. The key is the request id. */
   readonly #asking = new Map<RequestId, ChildLink>()
   #child: Child | undefined
   #lastId = 0
   #ended: number | undefined
   #closing = false
-  /** The child's result for `initialize`. Undefined before the first `initialize`. */
+  /** The result of the first `initialize`. Undefined before it is sent, and after it has failed. */
   #hello: Promise<Result | undefined> | undefined
   #greeted = false
 
@@ -103,8 +102,8 @@ export class ChildUpstream implements Upstream {
 
   request(link: ChildLink, message: JSONRPCRequest, sink: RequestSink): void {
     if (message.method === 'initialize' && !isModern(message, {})) this.#initialize(link, message, sink)
-    // A client on a pipe sends its own `initialize`. A ping needs no `initialize`, and the modern era has
-    // none.
+    // These requests are sent without an `initialize` of the gateway. A client on a pipe sends its own
+    // `initialize`. A ping needs no `initialize`, and the modern era has none.
     else if (link.conversation.transport === 'stdio' || message.method === 'ping' || isModern(message, {}))
       this.#send(link, message, sink)
     else void this.#greet().then(() => this.#send(link, message, sink))
@@ -113,7 +112,7 @@ export class ChildUpstream implements Upstream {
   cancel(link: ChildLink, callerId: RequestId, reason: string): void {
     for (const [id, asked] of this.#asked) {
       if (asked.link !== link || asked.callerId !== callerId) continue
-      // Other clients may wait for the same answer.
+      // `initialize` cannot be cancelled, because other clients may wait for its result.
       if (asked.method === 'initialize') return
       this.#asked.delete(id)
       this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } })
@@ -129,7 +128,7 @@ export class ChildUpstream implements Upstream {
   }
 
   respond(link: ChildLink, message: JsonRpcResponse): void {
-    // Only the client that was asked may answer.
+    // An answer from any other client than the one that got the request is ignored.
     if (message.id === undefined || this.#asking.get(message.id) !== link) return
     this.#asking.delete(message.id)
     this.#write(message)
@@ -140,7 +139,7 @@ export class ChildUpstream implements Upstream {
     for (const [id, asked] of this.#asking) {
       if (asked !== link) continue
       this.#asking.delete(id)
-      this.#write(errorResponse(id, RpcCode.transport, 'the client that was asked is gone'))
+      this.#write(errorResponse(id, RpcCode.transport, 'the client that got the request has disconnected'))
     }
   }
 
@@ -165,7 +164,9 @@ export class ChildUpstream implements Upstream {
     })
   }
 
-  /** Initializes the child, unless a client has already done so. */
+  /**
+   * Sends the program an `initialize` of the gateway, unless a client has already initialized the program.
+   */
   async #greet(): Promise<void> {
     if (this.#hello !== undefined && (await this.#hello) !== undefined) return
     const own = this.open(NOBODY)
@@ -214,7 +215,7 @@ export class ChildUpstream implements Upstream {
     else if (isNotification(message)) this.#tell(message)
     else if (isObject(message) && typeof message.id === 'number' && this.#asked.has(message.id)) {
       this.#answer(message.id, message)
-    } else this.#log.warn('the upstream wrote a message that is an answer to nothing')
+    } else this.#log.warn('the upstream wrote a message that answers no request')
   }
 
   #answer(id: number, message: Record<string, unknown>): void {
@@ -224,7 +225,7 @@ export class ChildUpstream implements Upstream {
     const { callerId, sink } = asked
     if (isResponse(message)) sink.answered(subscribedBy(callerId, { ...message, id: callerId }), null)
     else {
-      const why = 'the upstream wrote an answer that is no JSON-RPC answer'
+      const why = 'the upstream wrote an answer that is not a JSON-RPC response'
       sink.answered(errorResponse(callerId, RpcCode.transport, why), null, 'lost')
     }
   }
@@ -257,7 +258,7 @@ export class ChildUpstream implements Upstream {
     subscriber.sink.preceded({ ...message, params: { ...message.params, _meta } })
   }
 
-  /** Ends a subscription that the child has cancelled. */
+  /** Ends the subscription with this id, because the program has cancelled it. */
   #dismiss(id: RequestId, reason: unknown): void {
     const asked = typeof id === 'number' ? this.#asked.get(id) : undefined
     if (typeof id !== 'number' || asked?.method !== 'subscriptions/listen') return
@@ -266,8 +267,8 @@ export class ChildUpstream implements Upstream {
   }
 
   /**
-   * Passes a request of the child to the only client with open requests. If no client has open requests, the
-   * first client is asked. If several clients have open requests, the child gets an error.
+   * Passes a request of the program to the only client with open requests. If no client has open requests, it
+   * goes to the first client. If several clients have open requests, the program gets an error.
    */
   #ask(message: JSONRPCRequest): void {
     const busy = [...this.#asked.values()].filter(({ link }) => canBeAsked(link))
@@ -276,10 +277,14 @@ export class ChildUpstream implements Upstream {
     if (only === undefined || links.size > 1) {
       const why =
         only === undefined
-          ? 'no client is there to be asked'
-          : 'several clients wait for answers: nothing tells which is meant'
+          ? 'no client is connected that can answer it'
+          : 'several clients have open requests, so it is unclear which client it is for'
       this.#write(
-        errorResponse(message.id, RpcCode.transport, `the gateway cannot pass ${message.method} on: ${why}`),
+        errorResponse(
+          message.id,
+          RpcCode.transport,
+          `the gateway cannot pass ${message.method} to a client: ${why}`,
+        ),
       )
       return
     }
@@ -290,12 +295,12 @@ export class ChildUpstream implements Upstream {
   }
 
   /**
-   * Fails the requests that an unreadable line may answer. The callers of these requests would otherwise wait
+   * Fails the requests that an unreadable line could be the answer to. Their callers would otherwise wait
    * forever.
    */
   #damaged(line: string, why: string): void {
     const ids = damagedIds(line, [...this.#asked.keys()])
-    if (ids.length === 0) this.#log.warn(`${why}, and is no answer either`)
+    if (ids.length === 0) this.#log.warn(`${why}. It is not the answer to a request`)
     for (const id of ids) {
       const asked = this.#asked.get(id)
       this.#asked.delete(id)
@@ -317,7 +322,8 @@ export class ChildUpstream implements Upstream {
 }
 
 /**
- * Replaces the subscription id in an answer by the client's own request id. Returns other answers unchanged.
+ * Replaces the subscription id in an answer by the request id of the client. Returns an answer without a
+ * subscription id unchanged.
  */
 function subscribedBy(callerId: RequestId, message: JsonRpcResponse): JsonRpcResponse {
   if (!('result' in message) || message.result._meta?.[MetaKey.subscription] === undefined) return message
@@ -326,8 +332,8 @@ function subscribedBy(callerId: RequestId, message: JsonRpcResponse): JsonRpcRes
 }
 
 /**
- * Returns whether a client can be asked. Over HTTP, the answer arrives in a separate POST, so the client
- * needs a session.
+ * Returns whether a client can answer requests of the program. Over HTTP, the answer arrives in a separate
+ * POST, which only a session connects to the request.
  */
 function canBeAsked({ conversation }: ChildLink): boolean {
   return conversation.transport === 'stdio' || conversation.session !== null
@@ -342,9 +348,9 @@ const NOBODY: Conversation = {
 }
 
 /**
- * Returns the open requests that an unreadable line may answer. A line with the id of a request answers that
- * request. Any other line that looks like a message may answer every request. A line of plain text answers
- * none, because some programs log to stdout.
+ * Returns the ids of the requests that an unreadable line could be the answer to. If the line contains the id
+ * of an open request, returns that id. If the line looks like a message without an id, returns the ids of all
+ * open requests. If the line is plain text, returns no id, because some programs write their log to stdout.
  */
 function damagedIds(line: string, open: readonly number[]): readonly number[] {
   const named = /"id"\s*:\s*(\d+)/.exec(line)?.[1]
@@ -354,7 +360,7 @@ function damagedIds(line: string, open: readonly number[]): readonly number[] {
   return message && named === undefined ? open : []
 }
 
-/** The connection of one client to the shared pipe. */
+/** The connection of one client to the pipe that all clients share. */
 class ChildLink implements Link {
   closed = false
   readonly #pipe: ChildUpstream

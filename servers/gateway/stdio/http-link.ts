@@ -24,38 +24,41 @@ import { excerpt, isEventStream } from '../proxy/send-response.js'
 import { EventReader } from '../proxy/sse-parser.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
-/** Time in milliseconds before an ended stream is opened again. The SDK's own client waits as long. */
+/**
+ * Time in milliseconds before an ended stream is opened again. The client of the SDK waits for the same time.
+ */
 const REOPEN_MS = 1000
 
 export interface HttpLinkOptions {
   upstream: HttpUpstream
-  /** The headers of every request. */
+  /** The headers that every request to the upstream has. */
   headers: OutgoingHttpHeaders
   query: string
-  /** The clock for reconnecting, which shows machine time. */
+  /** The clock of machine time, for opening an ended stream again. */
   machine: Clock
   log: Log
   conversation: Conversation
 }
 
 /**
- * One client's session with an upstream over HTTP. Each message is sent in a separate POST. Legacy messages
- * wait for `initialize`, but no message waits for the answer to another one.
+ * The connection of a client on a pipe to an upstream over HTTP. Each message is sent in a separate POST.
+ * Legacy messages wait until `initialize` is answered, but do not wait for other answers.
  */
 class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, { sent: Sent; modern: boolean }>()
   /**
-   * Input schemas of tools, from the lists that the client has received. A schema defines which arguments are
-   * repeated in headers.
+   * The input schemas of tools by name, from the lists that the client has received. A schema defines which
+   * arguments of a modern call are repeated in headers.
    */
   readonly #schemas = new Map<string, unknown>()
-  /** Requests that wait for `initialize`. */
+  /** The ids of requests that are not sent yet, because they wait for `initialize`. */
   readonly #unsent = new Set<RequestId>()
   #session: string | undefined
   #version: string | undefined
   /**
-   * Resolves after `initialize`, and later after `notifications/initialized`. Legacy messages wait for it.
+   * Resolves when `initialize` is answered. It is replaced by a promise that resolves when
+   * `notifications/initialized` has arrived. Legacy messages wait for this promise.
    */
   #first: Promise<void> | undefined
   #stream: Sent | undefined
@@ -93,7 +96,7 @@ class HttpLink implements Link {
   }
 
   cancel(id: RequestId, reason: string): void {
-    // A request that was not sent yet need not be cancelled at the upstream.
+    // If the request was not sent yet, the upstream need not learn of the cancellation.
     if (this.#unsent.delete(id)) return
     const asked = this.#open.get(id)
     this.#open.delete(id)
@@ -103,8 +106,8 @@ class HttpLink implements Link {
       sent.abort()
       return
     }
-    // Some servers treat a closed connection as a cancellation, others need the notification. The
-    // notification must arrive first.
+    // Some servers treat a closed connection as a cancellation. Others need the notification, which must
+    // arrive before the connection is closed.
     this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }, () =>
       sent.abort(),
     )
@@ -194,7 +197,7 @@ class HttpLink implements Link {
     if (!over) this.#open.set(id, { sent, modern })
   }
 
-  /** Stores the input schemas in a list of tools. */
+  /** Stores the input schemas from an answer that is a list of tools. */
   #learn(answer: JsonRpcResponse): void {
     const result = 'result' in answer ? answer.result : undefined
     if (!isObject(result) || !Array.isArray(result.tools)) return
@@ -205,7 +208,7 @@ class HttpLink implements Link {
     }
   }
 
-  /** Sends a message that has no answer. Calls `done` when the message has arrived or has failed. */
+  /** Sends a message that gets no answer. Calls `done` when the message has arrived, or could not be sent. */
   #tell(message: JSONRPCNotification | JsonRpcResponse, done: () => void): void {
     const { upstream, log } = this.#options
     upstream.send(
@@ -223,7 +226,7 @@ class HttpLink implements Link {
     )
   }
 
-  /** Opens the stream for messages that belong to no request. */
+  /** Opens the stream on which the upstream sends messages that belong to no request. */
   #listen(): void {
     const { upstream, conversation } = this.#options
     if (this.#closed || this.#session === undefined) return
@@ -233,7 +236,7 @@ class HttpLink implements Link {
       {
         fail: again,
         answer: answer => {
-          // The upstream offers no such stream. The usual status is 405.
+          // The upstream has no such stream. It usually answers with 405.
           if (answer.status >= 300) {
             answer.body.discard()
             return
@@ -256,8 +259,8 @@ class HttpLink implements Link {
   }
 
   /**
-   * Drops a session that the upstream no longer knows. The client's request fails, and the client may
-   * initialize again.
+   * Removes the session, because the upstream no longer knows it. The request of the client fails, and the
+   * client can initialize again.
    */
   #lost(): void {
     this.#session = undefined
@@ -265,8 +268,10 @@ class HttpLink implements Link {
   }
 
   /**
-   * Returns query and headers of a request. @param modern a modern message, which is repeated in the headers.
-   * Undefined for a legacy message
+   * Returns the query and the headers of a request.
+   *
+   * @param modern the message, if it is modern. Parts of it are repeated in headers. Undefined for a legacy
+   *   message
    */
   #addressed(modern?: JSONRPCRequest) {
     const { headers, query } = this.#options
@@ -308,11 +313,16 @@ export class HttpLinks implements Upstream {
 
 interface MessageSink {
   message(message: unknown): void
-  /** Called after the last message. @param why the problem with the answer. Undefined for a regular end */
+  /**
+   * Called after the last message.
+   *
+   * @param why the problem with the answer, as a clause that follows `the upstream`. Undefined for a regular
+   *   end
+   */
   ended(why: string | undefined): void
 }
 
-/** Reads the messages of an answer, which is a JSON body or an event stream. */
+/** Reads the messages of an answer. The answer is a JSON body or an event stream. */
 function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
   const { status, body } = answer
   if (status < 300 && isEventStream(answer)) {
@@ -322,7 +332,7 @@ function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
   readAnswer(body, read => {
     if (!read.ok) sink.ended(read.why)
     else if (status === 401 || status === 407)
-      sink.ended(`did not take this gateway's credential (HTTP ${status})`)
+      sink.ended(`did not accept this gateway's credential (HTTP ${status})`)
     else if (status >= 300) {
       // A modern JSON-RPC error arrives with an HTTP error status.
       for (const message of parsed(read.text) ?? []) {
@@ -332,8 +342,10 @@ function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
     } else {
       const messages = parsed(read.text)
       for (const message of messages ?? []) sink.message(message)
-      // The error does not quote the answer, because an unreadable list may name hidden tools.
-      sink.ended(messages === undefined ? 'answered with a body that is no answer to the request' : undefined)
+      // The error does not quote the body, because the body could be a list that names hidden tools.
+      sink.ended(
+        messages === undefined ? 'answered with a body that is not an answer to the request' : undefined,
+      )
     }
   })
 }
@@ -349,7 +361,7 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
   const reader = new EventReader({
     comment: () => undefined,
     retry: () => undefined,
-    tooLong: () => end('sent an event that is too long to be looked at'),
+    tooLong: () => end('sent an event that is too long'),
     event: ({ data }) => {
       if (over || data.trim() === '') return
       const messages = parsed(data)
@@ -366,7 +378,7 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
   })
 }
 
-/** Parses JSON into a list of messages. @returns undefined for a text that is not JSON */
+/** Parses JSON and returns its messages as a list. @returns undefined if the text is not JSON */
 function parsed(text: string): unknown[] | undefined {
   try {
     const message: unknown = JSON.parse(text)

@@ -52,26 +52,25 @@ interface Pending {
   readonly reply: Reply
   readonly grant: Grant
   readonly modern: boolean
-  /** The call after the policy has allowed it. Undefined for requests that no policy judges. */
+  /** The tool call in the request. Undefined until the policy has allowed it, and for other requests. */
   call: JudgedCall | undefined
-  /** Cancels the request at the upstream, or withdraws its pending approval. */
+  /** Cancels the request at the upstream, or withdraws the approval for which it waits. */
   takeBack(reason: string): void
 }
 
 /**
- * Passes single messages between clients and an upstream.
- *
- * It is used if the client or the upstream is on a pipe, because a pipe has no connection for each request.
+ * Passes single messages between clients and an upstream. It is used if the client or the upstream is on a
+ * pipe. Between HTTP and HTTP, `HttpProxy` passes whole requests.
  */
 export class RelayHost implements MessageHost<Grant> {
-  /** All revisions, because the upstream decides which ones it serves. */
+  /** All revisions of the protocol, because the upstream decides which of them it serves. */
   readonly revisions = ALL_REVISIONS
   readonly #options: RelayHostOptions
   readonly #pending = new Map<number, Pending>()
   readonly #links = new Map<Conversation, Link>()
   /**
-   * A journal that records nothing. The transports need a journal, but a gateway records its calls in the
-   * audit.
+   * A journal that records nothing. The transports require a journal, but a gateway records its calls in the
+   * audit instead.
    */
   readonly #journal: Journal
   #lastId = 0
@@ -115,15 +114,15 @@ export class RelayHost implements MessageHost<Grant> {
   receive(incoming: Incoming<Grant>): void {
     const { message, raw, conversation, reply, headers } = incoming
     const modern = isModern(message, headers)
-    // Only HTTP has headers to check, and a status for a refused request.
+    // Headers exist only over HTTP.
     const fault = conversation.transport === 'http' ? postFault([message], headers, modern) : undefined
-    // The message must be written as JSON again when it is passed on.
+    // A message that cannot be formatted as JSON cannot be passed on.
     const wrong =
       this.#wrong(message, raw) ?? (formatJson(message) === undefined ? 'it is nested too deeply' : undefined)
     if (fault !== undefined || wrong !== undefined) {
       if (modern) reply.malformed?.()
       const invalid = { code: RpcCode.invalidRequest, message: `invalid request: ${wrong}` }
-      // A notification never gets an answer.
+      // A notification gets no answer, even if it is invalid.
       if (expectsAnswer(message)) reply.answer(refusalOf(message, fault ?? invalid, modern))
     } else if (isRequest(message)) this.#request(message, incoming, modern)
     else if (isNotification(message)) {
@@ -133,7 +132,7 @@ export class RelayHost implements MessageHost<Grant> {
     this.#releaseLink(conversation)
   }
 
-  /** Ends open subscriptions, fails all other open requests, and closes all links. */
+  /** Ends open subscriptions, answers all other open requests with an error, and closes all links. */
   close(why: string): void {
     for (const pending of [...this.#pending.values()]) {
       pending.takeBack(why)
@@ -146,7 +145,7 @@ export class RelayHost implements MessageHost<Grant> {
   }
 
   #wrong(message: unknown, raw: string): string | undefined {
-    // Each message of a batch arrives with the text of the whole batch, so the text is checked only once.
+    // `raw` is the text of the whole batch for each of its messages. The same text is checked only once.
     if (raw !== this.#soundText) {
       const key = repeatedKey(raw, message)
       if (key !== undefined) return repeatedText(key)
@@ -197,7 +196,7 @@ export class RelayHost implements MessageHost<Grant> {
     pending.takeBack = verdict.withdraw
     void verdict.decided.then(settled => {
       if (this.#pending.has(id)) this.#carryOut(settled, message, pending)
-      // The caller has disconnected. The call is not made, even if it has been approved.
+      // The caller has disconnected or cancelled the call. The call is not made, even if it was approved.
       else if (settled.kind === 'pass') settled.call.end('cancelled', null)
     })
   }
@@ -248,7 +247,7 @@ export class RelayHost implements MessageHost<Grant> {
     })
   }
 
-  /** Ends a subscription: with a result over HTTP, and with a cancellation on a pipe. */
+  /** Ends a subscription. A client over HTTP gets a result, and a client on a pipe gets a cancellation. */
   #endSubscription(pending: Pending, reason: string): void {
     const { callerId, conversation, reply } = pending
     this.#drop(pending)
@@ -285,7 +284,7 @@ export class RelayHost implements MessageHost<Grant> {
     if (!isObject(params) || !isRequestId(params.requestId)) return
     const found = inflight.get(params.requestId)
     const pending = found && this.#pending.get(found.id)
-    // The specification forbids cancelling `initialize`.
+    // The specification of MCP forbids the cancellation of `initialize`.
     if (pending === undefined || pending.method === 'initialize') return
     this.#cancel(pending, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')
   }
@@ -303,7 +302,7 @@ export class RelayHost implements MessageHost<Grant> {
     this.#releaseLink(conversation)
   }
 
-  /** Closes the link of a client without a session after the client's last answer. */
+  /** Closes the link of a client over HTTP without a session, if the client has no open request. */
   #releaseLink(conversation: Conversation): void {
     if (conversation.transport !== 'http' || conversation.session !== null || conversation.inflight.size > 0)
       return
@@ -320,7 +319,10 @@ export class RelayHost implements MessageHost<Grant> {
   }
 }
 
-/** Returns the error that refuses a message. The error has the id of the message, if the id can be read. */
+/**
+ * Returns the error for a refused message. The error has the request id of the message, if it has a valid
+ * one.
+ */
 function refusalOf(
   message: unknown,
   { code, message: why }: RequestFault,
@@ -331,15 +333,15 @@ function refusalOf(
   return id === undefined ? anonymousError(code, why) : errorResponse(id, code, why)
 }
 
-/** Returns the gateway's error for a lost answer, in the form of the request's era. */
+/** Returns the error of the gateway for a lost answer, with the error code of the request's era. */
 function ownFailure(response: JsonRpcResponse, modern: boolean): JsonRpcResponse {
   if (!modern || !('error' in response)) return response
   return { ...response, error: { ...response.error, code: failureCode(modern) } }
 }
 
 /**
- * Returns the protocol revision that is named by a message, its session or its header. Returns null if none
- * of them names one.
+ * Returns the protocol revision that a message, its session or its header names. Returns null if none of the
+ * three names a revision.
  */
 function revisionOf(
   message: unknown,

@@ -32,7 +32,7 @@ const JSON_ANSWERS: [name: string, Do, status: number, body: object, quota: 'kep
   ],
   ['a status', { httpStatus: 503, body: 'in the cellar' }, 503, failed('HTTP 503: in the cellar'), 'kept'],
   ['a status with JSON', { httpStatus: 429, body: { slow: 'down' } }, 429, failed('HTTP 429'), 'kept'],
-  ['a credential refused', { httpStatus: 401 }, 502, failed('did not take this gateway'), 'kept'],
+  ['a credential refused', { httpStatus: 401 }, 502, failed('did not accept this gateway'), 'kept'],
   ['a cut before', { drop: 'before' }, 502, failed('broke off without an answer'), 'kept'],
   ['a cut behind', { drop: 'after' }, 502, failed('broke off without an answer'), 'kept'],
   ['a crash', { crash: true }, 502, failed('broke off without an answer'), 'kept'],
