@@ -29,19 +29,19 @@ export interface ApprovalTerms {
 /** The time limits of approvals that are not in the form of Intercept. */
 export const OWN_TERMS: ApprovalTerms = { timeoutMs: APPROVAL_TTL_MS, dedupeMs: APPROVAL_TTL_MS }
 
-interface Open {
+interface StoredApproval {
   approval: Approval
   expiresAtMs: number
   /** The time from which an identical call requests a new approval, in milliseconds since the epoch. */
   dedupeUntilMs: number
   /** Answers the call that waits for the decision. Undefined if no call waits. */
-  waiting: (() => void) | undefined
+  endWait: (() => void) | undefined
   hold: Wakeup | undefined
 }
 
 /** A copy of the approvals, as plain data. */
 export interface ApprovalsSnapshot {
-  readonly approvals: readonly Readonly<Pick<Open, 'approval' | 'expiresAtMs' | 'dedupeUntilMs'>>[]
+  readonly approvals: readonly Readonly<Pick<StoredApproval, 'approval' | 'expiresAtMs' | 'dedupeUntilMs'>>[]
   readonly ids: IdPositions
 }
 
@@ -62,7 +62,7 @@ export interface ApprovalsOptions {
 export class Approvals {
   readonly #clock: Clock
   readonly #ids: IdSource
-  readonly #open = new Map<string, Open>()
+  readonly #open = new Map<string, StoredApproval>()
   readonly #listeners = new Set<(approval: Approval) => void>()
 
   constructor({ clock, ids }: ApprovalsOptions) {
@@ -72,7 +72,7 @@ export class Approvals {
 
   /** Returns all stored approvals, the oldest first. */
   list(): Approval[] {
-    this.#forget()
+    this.#removeExpired()
     return [...this.#open.values()].map(({ approval }) => approval)
   }
 
@@ -92,7 +92,7 @@ export class Approvals {
    * @throws Refusal `unknown_approval`, or `approval_decided` if the approval is no longer pending
    */
   decide(id: string, decision: ApprovalDecision): Approval {
-    this.#forget()
+    this.#removeExpired()
     const open = this.#open.get(id)
     if (open === undefined) throw unknownApproval(id)
     const { state } = open.approval
@@ -105,8 +105,8 @@ export class Approvals {
     }
     const approve = decision === 'approve'
     // The call that waits for the decision uses the approval.
-    const approved = open.waiting === undefined ? 'approved' : 'used'
-    this.#become(open, approve ? approved : 'refused')
+    const approved = open.endWait === undefined ? 'approved' : 'used'
+    this.#setState(open, approve ? approved : 'refused')
     this.#wake(open)
     return open.approval
   }
@@ -116,11 +116,11 @@ export class Approvals {
    * `approved` approval becomes `used`. A `refused` one stays valid until it expires.
    */
   decided(request: ApprovalRequest): Approval | undefined {
-    this.#forget()
+    this.#removeExpired()
     for (const open of this.#open.values()) {
       const { state } = open.approval
       if ((state !== 'approved' && state !== 'refused') || !sameCall(open.approval, request)) continue
-      if (state === 'approved') this.#become(open, 'used')
+      if (state === 'approved') this.#setState(open, 'used')
       return open.approval
     }
     return undefined
@@ -130,9 +130,9 @@ export class Approvals {
    * Changes a `used` approval back to `approved`, because the upstream has failed the call that used it.
    */
   giveBack(id: string): void {
-    this.#forget()
+    this.#removeExpired()
     const open = this.#open.get(id)
-    if (open?.approval.state === 'used') this.#become(open, 'approved')
+    if (open?.approval.state === 'used') this.#setState(open, 'approved')
   }
 
   /**
@@ -142,9 +142,9 @@ export class Approvals {
    * @throws Refusal `too_many_approvals`
    */
   request(request: ApprovalRequest, { timeoutMs, dedupeMs }: ApprovalTerms = OWN_TERMS): Approval {
-    this.#forget()
-    for (const { approval, waiting, dedupeUntilMs } of this.#open.values()) {
-      const found = approval.state === 'pending' && waiting === undefined && this.#clock.now() < dedupeUntilMs
+    this.#removeExpired()
+    for (const { approval, endWait, dedupeUntilMs } of this.#open.values()) {
+      const found = approval.state === 'pending' && endWait === undefined && this.#clock.now() < dedupeUntilMs
       if (found && sameCall(approval, request)) return approval
     }
     if (this.#open.size >= MAX_APPROVALS) this.#dropSettled()
@@ -174,9 +174,9 @@ export class Approvals {
    */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
     const open = this.#open.get(approval.id)
-    if (open === undefined || open.waiting !== undefined) return Promise.resolve(approval)
+    if (open === undefined || open.endWait !== undefined) return Promise.resolve(approval)
     return new Promise(resolve => {
-      open.waiting = () => resolve(open.approval)
+      open.endWait = () => resolve(open.approval)
       const until = Math.min(this.#clock.now() + holdMs, open.expiresAtMs)
       open.hold = this.#clock.wakeAt(until, () => this.#wake(open))
     })
@@ -186,13 +186,13 @@ export class Approvals {
   withdraw(id: string): void {
     const open = this.#open.get(id)
     if (open === undefined || open.approval.state !== 'pending') return
-    this.#become(open, 'withdrawn')
+    this.#setState(open, 'withdrawn')
     this.#wake(open)
   }
 
   /** Returns the approvals as plain data. Calls that wait for a decision continue to wait. */
   snapshot(): ApprovalsSnapshot {
-    this.#forget()
+    this.#removeExpired()
     const approvals = [...this.#open.values()].map(({ approval, expiresAtMs, dedupeUntilMs }) => ({
       approval,
       expiresAtMs,
@@ -218,24 +218,24 @@ export class Approvals {
   }
 
   #add(kept: ApprovalsSnapshot['approvals'][number]): void {
-    this.#open.set(kept.approval.id, { ...kept, waiting: undefined, hold: undefined })
-    this.#tell(kept.approval)
+    this.#open.set(kept.approval.id, { ...kept, endWait: undefined, hold: undefined })
+    this.#notifyListeners(kept.approval)
   }
 
-  #wake(open: Open): void {
-    const { waiting, hold } = open
-    open.waiting = undefined
+  #wake(open: StoredApproval): void {
+    const { endWait, hold } = open
+    open.endWait = undefined
     open.hold = undefined
     hold?.cancel()
-    waiting?.()
+    endWait?.()
   }
 
-  #become(open: Open, state: ApprovalState): void {
+  #setState(open: StoredApproval, state: ApprovalState): void {
     open.approval = { ...open.approval, state }
-    this.#tell(open.approval)
+    this.#notifyListeners(open.approval)
   }
 
-  #tell(approval: Approval): void {
+  #notifyListeners(approval: Approval): void {
     for (const listener of this.#listeners) listener(approval)
   }
 
@@ -246,10 +246,10 @@ export class Approvals {
   }
 
   /** Removes expired approvals, except those for which a call waits. */
-  #forget(): void {
+  #removeExpired(): void {
     const now = this.#clock.now()
-    for (const [id, { expiresAtMs, waiting }] of this.#open) {
-      if (expiresAtMs <= now && waiting === undefined) this.#open.delete(id)
+    for (const [id, { expiresAtMs, endWait }] of this.#open) {
+      if (expiresAtMs <= now && endWait === undefined) this.#open.delete(id)
     }
   }
 }

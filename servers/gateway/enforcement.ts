@@ -16,12 +16,12 @@ import { type Decision, type Settlement, settlementOf } from './policy/model.js'
 /**
  * Maximum number of argument names in an audit entry. A caller can send any number of arguments.
  */
-const SHOWN_KEYS = 50
+const MAX_SHOWN_KEYS = 50
 /** Maximum length of a name or a request id in an audit entry, in characters. */
-const SHOWN_CHARS = 200
+const MAX_SHOWN_CHARS = 200
 
 /** The caller of a tool call, and the properties of the request that contains the call. */
-export interface Asker {
+export interface CallContext {
   readonly grant: Grant
   readonly session: string | null
   /** The request id. Null for a notification. */
@@ -29,7 +29,7 @@ export interface Asker {
   /**
    * True if the call can wait for an approval. A call in a batch cannot, because it would delay the others.
    */
-  readonly patient: boolean
+  readonly canWait: boolean
   /** Whether the request is of the modern era. */
   readonly modern: boolean
   /** The protocol revision of the request or of its session. Null if neither names a revision. */
@@ -57,7 +57,7 @@ interface Judging {
 /** The rule because of which a call needs an approval. */
 type Reason = Pick<Extract<Decision, { outcome: 'approve' }>, 'rule' | 'message' | 'intercept'>
 
-interface GateOptions {
+interface EnforcementOptions {
   clock: Clock
   audit: Audit
   approvals: Approvals
@@ -72,19 +72,19 @@ interface GateOptions {
 }
 
 /** Applies the policy of the caller's grant to every call. If the policy fails, the call is denied. */
-export class Gate {
-  readonly #options: GateOptions
+export class Enforcement {
+  readonly #options: EnforcementOptions
 
-  constructor(options: GateOptions) {
+  constructor(options: EnforcementOptions) {
     this.#options = options
   }
 
-  judge(call: ToolCall, asker: Asker): Verdict {
-    const { modern } = asker
-    const judging = { facts: this.#factsOf(call, asker), record: this.#options.audit.recorder(), modern }
-    const decision = this.#decide(call, asker.grant, false)
-    if (decision.outcome === 'allow') return this.#pass(judging, decision, asker.grant)
-    if (decision.outcome === 'approve') return this.#approve(call, judging, decision, asker)
+  judge(call: ToolCall, context: CallContext): Verdict {
+    const { modern } = context
+    const judging = { facts: this.#factsOf(call, context), record: this.#options.audit.recorder(), modern }
+    const decision = this.#decide(call, context.grant, false)
+    if (decision.outcome === 'allow') return this.#pass(judging, decision, context.grant)
+    if (decision.outcome === 'approve') return this.#approve(call, judging, decision, context)
     const { rule, message } = decision
     return this.#deny(judging, { outcome: 'denied', rule, message })
   }
@@ -120,7 +120,7 @@ export class Gate {
     return { kind: 'pass', call: new JudgedCall({ ...judging, outcome, settle, ...reason }) }
   }
 
-  #approve(call: ToolCall, judging: Judging, reason: Reason, asker: Asker): Verdict {
+  #approve(call: ToolCall, judging: Judging, reason: Reason, context: CallContext): Verdict {
     const { approvals, holdMs, clock } = this.#options
     const { grant, tool, argumentKeys, argsHash } = judging.facts
     const { rule, message, intercept } = reason
@@ -128,7 +128,7 @@ export class Gate {
     const settle = (approval: Approval): Settled => {
       const { id, state } = approval
       if (state === 'used')
-        return this.#passApproved(call, judging, { rule, message, approval: id }, asker.grant)
+        return this.#passApproved(call, judging, { rule, message, approval: id }, context.grant)
       if (state !== 'pending') {
         const why = `${message} Approval ${id} was ${state}.`
         return this.#deny(judging, { outcome: 'refused', rule, message: why, approval: id })
@@ -148,7 +148,7 @@ export class Gate {
       return this.#deny(judging, { outcome: 'denied', rule, message: error.sentence })
     }
     // Intercept never holds a call.
-    if (holdMs === 0 || !asker.patient || intercept !== undefined) return settle(approval)
+    if (holdMs === 0 || !context.canWait || intercept !== undefined) return settle(approval)
     const { id } = approval
     const decided = approvals.wait(approval, holdMs).then(settle)
     return { kind: 'hold', decided, withdraw: () => approvals.withdraw(id) }
@@ -182,15 +182,15 @@ export class Gate {
     return { kind: 'deny', answer }
   }
 
-  #factsOf({ tool, args }: ToolCall, { grant, session, requestId, protocol }: Asker): CallFacts {
+  #factsOf({ tool, args }: ToolCall, { grant, session, requestId, protocol }: CallContext): CallFacts {
     return {
       at: new Date(this.#options.clock.now()).toISOString(),
       grant: grant.label,
       session,
       protocol,
-      requestId: typeof requestId === 'string' ? copyOf(requestId) : requestId,
-      tool: copyOf(tool),
-      argumentKeys: isObject(args) ? Object.keys(args).slice(0, SHOWN_KEYS).map(copyOf) : [],
+      requestId: typeof requestId === 'string' ? shortCopy(requestId) : requestId,
+      tool: shortCopy(tool),
+      argumentKeys: isObject(args) ? Object.keys(args).slice(0, MAX_SHOWN_KEYS).map(shortCopy) : [],
       argsHash: hashOrNull(args),
     }
   }
@@ -200,10 +200,10 @@ export class Gate {
  * Copies the first characters of a text. `slice` alone would return a reference to the whole text, which
  * would then stay in memory as long as the audit entry.
  */
-function copyOf(text: string): string {
-  return text.length <= SHOWN_CHARS
+function shortCopy(text: string): string {
+  return text.length <= MAX_SHOWN_CHARS
     ? text
-    : Buffer.from(text.slice(0, SHOWN_CHARS), 'utf16le').toString('utf16le')
+    : Buffer.from(text.slice(0, MAX_SHOWN_CHARS), 'utf16le').toString('utf16le')
 }
 
 function pendingText({ id, expiresAt }: Approval, now: number): string {
@@ -231,7 +231,7 @@ type CallFacts = Pick<
   'at' | 'grant' | 'session' | 'protocol' | 'requestId' | 'tool' | 'argumentKeys' | 'argsHash'
 >
 
-interface Passage {
+interface JudgedCallOptions {
   readonly facts: CallFacts
   readonly record: AuditRecorder
   readonly outcome: Extract<AuditOutcome, 'allowed' | 'approved'>
@@ -249,22 +249,22 @@ interface Passage {
  * A call that the policy has allowed. When the call ends, it settles its quota and records one audit entry.
  */
 export class JudgedCall {
-  readonly #passage: Passage
+  readonly #options: JudgedCallOptions
   readonly #startedMs = machineNow()
   #ended = false
-  #entry: number | null = null
+  #journalEntry: number | null = null
 
-  constructor(passage: Passage) {
-    this.#passage = passage
+  constructor(options: JudgedCallOptions) {
+    this.#options = options
   }
 
   get requestId(): RequestId | null {
-    return this.#passage.facts.requestId
+    return this.#options.facts.requestId
   }
 
   /** Stores the `seq` of this call's entry in the journal of the upstream. */
-  stamped(seq: number): void {
-    this.#entry = seq
+  storeEntry(seq: number): void {
+    this.#journalEntry = seq
   }
 
   /** Ends the call with the upstream's answer. */
@@ -277,7 +277,7 @@ export class JudgedCall {
   end(ended: UpstreamEnd, status: number | null): void {
     if (this.#ended) return
     this.#ended = true
-    const { facts, record, outcome, settle, rule = null, message = null, approval = null } = this.#passage
+    const { facts, record, outcome, settle, rule = null, message = null, approval = null } = this.#options
     const quota = settle(ended)
     const latencyMs = Math.round((machineNow() - this.#startedMs) * 1000) / 1000
     record({
@@ -286,7 +286,7 @@ export class JudgedCall {
       rule,
       message,
       approval,
-      upstream: { ended, status, latencyMs, quota, entry: this.#entry },
+      upstream: { ended, status, latencyMs, quota, entry: this.#journalEntry },
     })
   }
 }

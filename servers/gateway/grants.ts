@@ -54,7 +54,7 @@ interface TokenGrant extends Grant {
 
 /** The grants of a gateway. */
 export class Grants {
-  readonly #everybody: Grant | undefined
+  readonly #commonGrant: Grant | undefined
   /**
    * The grants by the digest of their token. The time of a look-up by digest does not depend on how many
    * characters of a token are right, so an attacker cannot learn a token from it.
@@ -70,7 +70,7 @@ export class Grants {
   constructor(grants: readonly TokenGrant[] | Grant, accounts?: UpstreamAccounts) {
     this.#accounts = accounts
     if (!('length' in grants)) {
-      this.#everybody = grants
+      this.#commonGrant = grants
       return
     }
     for (const grant of grants) {
@@ -96,22 +96,22 @@ export class Grants {
 
   /** All configured grants, or the one grant of all callers. */
   get all(): readonly Grant[] {
-    return this.#everybody === undefined ? [...this.#byDigest.values()] : [this.#everybody]
+    return this.#commonGrant === undefined ? [...this.#byDigest.values()] : [this.#commonGrant]
   }
 
   /** True if grants are configured. Every caller must then send a bearer token. */
-  get asked(): boolean {
-    return this.#everybody === undefined
+  get configured(): boolean {
+    return this.#commonGrant === undefined
   }
 
   /** True if the gateway can tell callers apart. Each session then belongs to one caller. */
-  get differ(): boolean {
-    return this.asked || this.#accounts !== undefined
+  get identifiesCallers(): boolean {
+    return this.configured || this.#accounts !== undefined
   }
 
   /** Returns the grant for an `Authorization` header. Returns undefined for an unknown token. */
-  bearing(authorization: string | undefined): Grant | undefined {
-    if (this.#everybody !== undefined) return this.#everybody
+  findByToken(authorization: string | undefined): Grant | undefined {
+    if (this.#commonGrant !== undefined) return this.#commonGrant
     const token = bearerIn(authorization)
     return token === undefined ? undefined : this.#byDigest.get(digest(token))
   }
@@ -120,14 +120,14 @@ export class Grants {
    * Returns the grant for an `Authorization` header. If the upstream has accounts, also looks for the account
    * of the token. Returns undefined for an unknown token.
    */
-  async calling(authorization: string | undefined): Promise<Grant | undefined> {
-    const grant = this.bearing(authorization)
+  async findCaller(authorization: string | undefined): Promise<Grant | undefined> {
+    const grant = this.findByToken(authorization)
     const token = bearerIn(authorization)
     if (grant === undefined || token === undefined || this.#accounts === undefined) return grant
     const account = await this.#accounts.find(token)
-    if (account === undefined) return this.asked ? grant : undefined
+    if (account === undefined) return this.configured ? grant : undefined
     const { id, credential } = account
-    return { ...grant, label: this.asked ? grant.label : id, credential }
+    return { ...grant, label: this.configured ? grant.label : id, credential }
   }
 
   /**
@@ -136,18 +136,18 @@ export class Grants {
    *
    * @throws Refusal `bad_grant` if grants are configured and none has the label, or the label is undefined
    */
-  labelled(label: string | undefined): Grant {
-    if (this.#everybody !== undefined) return this.#everybody
+  findByLabel(label: string | undefined): Grant {
+    if (this.#commonGrant !== undefined) return this.#commonGrant
     const known = [...this.#byDigest.values()]
     const found = known.find(grant => grant.label === label)
     if (found !== undefined) return found
-    const is =
+    const problem =
       label === undefined
         ? 'no grant is named for the caller on stdio'
         : `there is no grant ${JSON.stringify(label)}`
     throw new Refusal(
       'bad_grant',
-      is,
+      problem,
       `name one of ${known.map(grant => grant.label).join(', ')} with --grant`,
     )
   }
@@ -187,7 +187,7 @@ export class SessionOwners {
  * @throws HttpRejection 401 if the request has no known bearer token
  */
 export function checkBearer(headers: IncomingHttpHeaders, grants: Grants): Grant {
-  return known(grants.bearing(headers.authorization), headers, grants)
+  return known(grants.findByToken(headers.authorization), headers, grants)
 }
 
 /**
@@ -197,11 +197,11 @@ export function checkBearer(headers: IncomingHttpHeaders, grants: Grants): Grant
  * @throws HttpRejection 401 if the request has no known bearer token
  */
 export async function checkCaller(headers: IncomingHttpHeaders, grants: Grants): Promise<Grant> {
-  return known(await grants.calling(headers.authorization), headers, grants)
+  return known(await grants.findCaller(headers.authorization), headers, grants)
 }
 
 function known(grant: Grant | undefined, headers: IncomingHttpHeaders, grants: Grants): Grant {
-  if (grant === undefined) throw unknownCaller(headers, grants)
+  if (grant === undefined) throw unknownCallerError(headers, grants)
   return grant
 }
 
@@ -218,16 +218,16 @@ export function checkSession(
   owners: SessionOwners,
 ): void {
   const session = headers['mcp-session-id']
-  if (grants.differ && session !== undefined && !owners.owns(String(session), grant.label)) {
+  if (grants.identifiesCallers && session !== undefined && !owners.owns(String(session), grant.label)) {
     throw sessionNotFound(String(session))
   }
 }
 
-function unknownCaller({ authorization }: IncomingHttpHeaders, { asked }: Grants): HttpRejection {
+function unknownCallerError({ authorization }: IncomingHttpHeaders, { configured }: Grants): HttpRejection {
   const missing = authorization === undefined
   const message = missing
     ? 'this gateway needs the token of a grant: send it as Authorization: Bearer TOKEN'
-    : asked
+    : configured
       ? 'no grant has this bearer token: check the token, or add a grant with this token'
       : 'no account has this bearer token: send the token of an account, or no token to call without an account'
   return new HttpRejection(401, RpcCode.transport, message, {

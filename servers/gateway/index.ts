@@ -12,7 +12,7 @@ import { type OptionNames, refuseUnknownOptions } from '../../shared/util/known-
 import { silentLog } from '../../shared/util/log.js'
 import { Approvals, type ApprovalsSnapshot, listenForDecisions } from './approvals.js'
 import { Audit } from './audit.js'
-import { Gate } from './enforcement.js'
+import { Enforcement } from './enforcement.js'
 import { type Grants, openGrants } from './grants.js'
 import type { GatewayOptions } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
@@ -104,8 +104,8 @@ export class Gateway {
         : await JsonLinesFile.open('audit', auditFile, error => log.error('the audit file failed', error))
     const audit = new Audit(error => log.error('a listener of the audit failed', error), file)
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
-    const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, denialText, log })
-    const routes = await openUpstream(options, { gate, grants, clock, machine, ids, log })
+    const enforcement = new Enforcement({ clock, audit, approvals, holdMs: approvalHoldMs, denialText, log })
+    const routes = await openUpstream(options, { enforcement, grants, clock, machine, ids, log })
     const gateway = new Gateway({ audit, approvals, grants, routes, own: [machine], holdMs: approvalHoldMs })
     try {
       if (options.http !== false) gateway.#listener = await listen(options, routes.handler)
@@ -142,7 +142,7 @@ export class Gateway {
    */
   serveStdio({ input, output, grant: label, onEnd }: PipeOptions): { flush(): Promise<void> } {
     const { grants, routes } = this.#parts
-    const grant = grants.labelled(label)
+    const grant = grants.findByLabel(label)
     const conversation = new StdioConversation({
       host: routes.pipeHost(grant),
       caller: grant,
@@ -164,8 +164,8 @@ export class Gateway {
     const shown = grants.all.map(({ label, policy }) => ({ label, policy }))
     return {
       url: this.url,
-      policy: grants.asked ? null : (shown[0]?.policy ?? null),
-      grants: grants.asked ? shown : [],
+      policy: grants.configured ? null : (shown[0]?.policy ?? null),
+      grants: grants.configured ? shown : [],
       approvalHoldMs: holdMs,
     }
   }
@@ -173,7 +173,7 @@ export class Gateway {
   /** True if the gateway gives a caller the grant of its account at the upstream. */
   get knowsAccounts(): boolean {
     const { grants } = this.#parts
-    return grants.differ && !grants.asked
+    return grants.identifiesCallers && !grants.configured
   }
 
   /**

@@ -109,11 +109,11 @@ function readableText(text: string): ReadableBody {
   }
   const batch = Array.isArray(body)
   const key = isObject(body) || batch ? repeatedKey(text, body) : undefined
-  if (key !== undefined) throw invalidRequest(repeatedText(key))
+  if (key !== undefined) throw invalidRequest(repeatedKeyMessage(key))
   return { text, messages: Array.isArray(body) ? body : [body], batch }
 }
 
-export function repeatedText(key: string): string {
+export function repeatedKeyMessage(key: string): string {
   return `the key ${JSON.stringify(key.slice(0, 60))} stands twice in one object, and servers would use different values of it`
 }
 
@@ -129,9 +129,9 @@ export interface ToolCall {
  * The check is strict, so that every server reads the message in the same way as this gateway. Otherwise, the
  * upstream could run another call than the policy has judged.
  */
-export function unsound(message: unknown): string | undefined {
+export function messageProblem(message: unknown): string | undefined {
   if (isRequest(message) || (isNotification(message) && hasOnly(message, KEYS.notification))) {
-    return message.method === 'tools/call' ? unsoundCall(message.params) : undefined
+    return message.method === 'tools/call' ? callProblem(message.params) : undefined
   }
   if (isResponse(message) && hasOnly(message, KEYS.response)) return undefined
   return 'not a JSON-RPC 2.0 request, notification or response'
@@ -146,7 +146,7 @@ export function callOf(message: {
   return { tool: String(message.params?.name), args: message.params?.arguments }
 }
 
-function unsoundCall(params: unknown): string | undefined {
+function callProblem(params: unknown): string | undefined {
   if (!isObject(params) || typeof params.name !== 'string') {
     const name = isObject(params) ? params.name : undefined
     return `tools/call names no tool: params.name is ${shown(name)} and must be a string`

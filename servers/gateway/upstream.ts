@@ -8,7 +8,7 @@ import { HttpRejection } from '../../shared/mcp/http/rejection.js'
 import type { MessageHost } from '../../shared/mcp/message-host.js'
 import { anonymousError } from '../../shared/mcp/messages.js'
 import type { Log } from '../../shared/util/log.js'
-import type { Gate } from './enforcement.js'
+import type { Enforcement } from './enforcement.js'
 import { checkBearer, checkSession, type Grant, type Grants, SessionOwners } from './grants.js'
 import type { GatewayOptions } from './options.js'
 import { CallerHeaders } from './proxy/forwarded-headers.js'
@@ -32,7 +32,7 @@ export interface UpstreamRoutes {
 
 /** The parts of the gateway that an upstream needs. */
 interface UpstreamDeps {
-  gate: Gate
+  enforcement: Enforcement
   grants: Grants
   clock: Clock
   machine: Clock
@@ -43,27 +43,29 @@ interface UpstreamDeps {
 /** Connects to the upstream or starts its program. @throws Refusal if it cannot be reached or started */
 export function openUpstream(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
   const { upstream } = options
-  return typeof upstream === 'string' ? behindUrl(upstream, options, deps) : behindProgram(options, deps)
+  return typeof upstream === 'string'
+    ? openHttpUpstream(upstream, options, deps)
+    : openProgramUpstream(options, deps)
 }
 
-async function behindUrl(
+async function openHttpUpstream(
   text: string,
   { upstreamHeaders = [], passHeaders = [], handle = 'pass' }: GatewayOptions,
   deps: UpstreamDeps,
 ): Promise<UpstreamRoutes> {
-  const { gate, grants, machine, log } = deps
+  const { enforcement, grants, machine, log } = deps
   // This module loads undici, which an upstream on a pipe does not need.
   const { HttpUpstream } = await import('./proxy/http-upstream.js')
   const upstream = new HttpUpstream(readUpstreamUrl(text))
   const headers = new CallerHeaders({ fixed: upstreamHeaders.map(readHeaderLine), pass: passHeaders, handle })
   await upstream.reach()
   const hosts: RelayHost[] = []
-  const handler = new HttpProxy({ upstream, headers, gate, grants, owners: new SessionOwners(), log })
+  const handler = new HttpProxy({ upstream, headers, enforcement, grants, owners: new SessionOwners(), log })
   return {
     handler,
     ended: new Promise(() => undefined),
     pipeHost(grant) {
-      const host = relay(new HttpLinks({ upstream, headers, machine, log, grant }), grants, deps)
+      const host = createRelay(new HttpLinks({ upstream, headers, machine, log, grant }), grants, deps)
       hosts.push(host)
       return host
     },
@@ -79,7 +81,7 @@ async function behindUrl(
   }
 }
 
-async function behindProgram(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
+async function openProgramUpstream(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
   const { grants, machine, ids, log } = deps
   const { upstream, upstreamHeaders = [], passHeaders = [], handle = 'pass' } = options
   if (typeof upstream === 'string') throw new TypeError('the upstream has a URL')
@@ -93,7 +95,7 @@ async function behindProgram(options: GatewayOptions, deps: UpstreamDeps): Promi
   })
   const child = await ChildUpstream.start({ upstream, machine, log, onEnd })
   const owners = new SessionOwners()
-  const host = relay(child, grants, deps, owners)
+  const host = createRelay(child, grants, deps, owners)
   const endpoint = new McpEndpoint({ host, machine, ids: ids.stream('sessions'), log })
   return {
     handler: new GuardedHandler(endpoint, grants, owners),
@@ -107,19 +109,19 @@ async function behindProgram(options: GatewayOptions, deps: UpstreamDeps): Promi
   }
 }
 
-function relay(
+function createRelay(
   upstream: Upstream,
   grants: Grants,
-  { gate, clock, machine }: UpstreamDeps,
+  { enforcement, clock, machine }: UpstreamDeps,
   owners = new SessionOwners(),
 ): RelayHost {
   return new RelayHost({
     upstream,
-    gate,
+    enforcement,
     clock,
     machine,
     identify: ({ headers, session }) => {
-      const grant = knownBearer(grants, headers.authorization)
+      const grant = acceptedGrant(grants, headers.authorization)
       // A request that opens a session names no session in its headers, so the check accepts it.
       if (session !== null) checkSession(headers, grant, grants, owners)
       return grant
@@ -130,8 +132,8 @@ function relay(
 }
 
 /** Returns the grant of a caller that `GuardedHandler` has already accepted. */
-function knownBearer(grants: Grants, authorization: string | undefined): Grant {
-  const grant = grants.bearing(authorization)
+function acceptedGrant(grants: Grants, authorization: string | undefined): Grant {
+  const grant = grants.findByToken(authorization)
   if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer token')
   return grant
 }

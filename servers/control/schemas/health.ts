@@ -5,7 +5,7 @@ export const errorAnswer = z
   .object({
     error: z.strictObject({
       code: z.string().describe('the code of the error, which stays the same in later versions'),
-      message: z.string().describe('what failed, and the value that caused it'),
+      message: z.string().describe('the failure, and the value that caused it'),
       hint: z.string().nullable().describe('how to repair the failure'),
     }),
   })

@@ -4,7 +4,7 @@ import { type Condition, type Policy, type Rule, rate } from './model.js'
 
 export type Verdict = 'hidden' | 'denied' | 'approval' | 'conditional' | 'limited' | 'allowed'
 
-/** What a policy does with the calls of one tool. */
+/** The effect of a policy on the calls of one tool. */
 export interface ToolMeaning {
   readonly tool: string
   /** The strictest verdict of all rules for the tool. */

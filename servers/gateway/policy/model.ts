@@ -72,7 +72,7 @@ export interface InterceptApproval {
   readonly dedupeMs: number
 }
 
-/** What a rule demands of a call. */
+/** The condition, limit or approval that a rule demands for a call. */
 export type Demand =
   | { readonly kind: 'deny' }
   /** The call needs an approval if all conditions hold. Without conditions, every call needs one. */

@@ -9,13 +9,13 @@ import {
   RpcCode,
 } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Gate, JudgedCall, Settled, Verdict } from '../enforcement.js'
+import type { Enforcement, JudgedCall, Settled, Verdict } from '../enforcement.js'
 import type { Grant } from '../grants.js'
-import { callOf, unsound } from '../messages.js'
+import { callOf, messageProblem } from '../messages.js'
 import type { Waiting } from './forward-post.js'
 
 export interface JudgedPostOptions {
-  gate: Gate
+  enforcement: Enforcement
   open: OpenCalls
   grant: Grant
   session: string | null
@@ -29,7 +29,7 @@ export interface JudgedPostOptions {
 /** Judges the messages of one POST and sorts them: some are forwarded, and the gateway answers the others. */
 export class JudgedPost {
   /** Messages to forward to the upstream. */
-  readonly onward: unknown[] = []
+  readonly forwarded: unknown[] = []
   /** Answers from the gateway itself, to messages that are not forwarded. */
   readonly own: object[] = []
   /** The forwarded requests by request id. The upstream has to answer them. */
@@ -50,10 +50,10 @@ export class JudgedPost {
    * @throws HttpRejection 400 for an invalid message outside of a batch, and for two requests with the same
    *   id
    */
-  async take(messages: unknown[]): Promise<void> {
+  async judgeAll(messages: unknown[]): Promise<void> {
     this.order = orderOf(messages)
     for (const message of messages) {
-      const wrong = unsound(message)
+      const wrong = messageProblem(message)
       const why = `invalid request: ${wrong}`
       if (wrong !== undefined && !this.#options.batch) throw invalidRequest(why)
       if (wrong !== undefined) this.own.push(anonymousError(RpcCode.invalidRequest, why))
@@ -79,28 +79,28 @@ export class JudgedPost {
    * @returns a promise if the message is a call that waits for its approval, otherwise undefined
    */
   #judge(message: unknown): Promise<void> | undefined {
-    const { gate, grant, session, batch, modern, protocol } = this.#options
+    const { enforcement, grant, session, batch, modern, protocol } = this.#options
     if (!isRequest(message) && !isNotification(message)) {
-      this.onward.push(message)
+      this.forwarded.push(message)
       return undefined
     }
     if (message.method === 'notifications/cancelled') this.#cancelled(message.params)
     const call = callOf(message)
     const requestId = isRequest(message) ? message.id : null
     if (call === undefined) {
-      this.#letOn(message, undefined)
+      this.#forward(message, undefined)
       return undefined
     }
-    const patient = !batch && requestId !== null
-    const verdict = gate.judge(call, { grant, session, requestId, patient, modern, protocol })
+    const canWait = !batch && requestId !== null
+    const verdict = enforcement.judge(call, { grant, session, requestId, canWait, modern, protocol })
     if (verdict.kind !== 'hold') {
       this.#carryOut(verdict, message)
       return undefined
     }
-    return this.#hold(verdict, message)
+    return this.#waitForApproval(verdict, message)
   }
 
-  async #hold(verdict: Extract<Verdict, { kind: 'hold' }>, message: unknown): Promise<void> {
+  async #waitForApproval(verdict: Extract<Verdict, { kind: 'hold' }>, message: unknown): Promise<void> {
     const { response, session, open } = this.#options
     response.on('close', verdict.withdraw)
     const done = isRequest(message) ? open.add(session, message.id, verdict.withdraw) : () => undefined
@@ -111,14 +111,14 @@ export class JudgedPost {
   }
 
   #carryOut(verdict: Settled, message: unknown): void {
-    if (verdict.kind === 'pass') this.#letOn(message, verdict.call)
+    if (verdict.kind === 'pass') this.#forward(message, verdict.call)
     // A notification that is denied gets no answer.
     else if (isRequest(message)) this.own.push({ jsonrpc: '2.0', id: message.id, ...verdict.answer })
   }
 
-  #letOn(message: unknown, call: JudgedCall | undefined): void {
+  #forward(message: unknown, call: JudgedCall | undefined): void {
     const { session, open } = this.#options
-    this.onward.push(message)
+    this.forwarded.push(message)
     if (!isRequest(message)) {
       if (call !== undefined) this.silent.push(call)
       return

@@ -11,7 +11,7 @@ import { formatJson, withoutHidden } from '../messages.js'
 import type { Sent, UpstreamAnswer } from './http-upstream.js'
 import { readAnswer } from './read-response.js'
 import { relayEvents } from './relay-events.js'
-import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-response.js'
+import { excerpt, isEventStream, messageEvent, passedHeaders, STREAM, sendJson } from './send-response.js'
 
 /** A forwarded request that the upstream has to answer. */
 export interface Waiting {
@@ -51,7 +51,7 @@ export class ProxiedPost {
     this.#options = options
     const { response } = options
     response.on('close', () => {
-      if (!response.writableFinished) this.#callerLeft()
+      if (!response.writableFinished) this.#onDisconnect()
     })
   }
 
@@ -64,10 +64,10 @@ export class ProxiedPost {
     const { status, headers, body } = answer
     this.#status = status
     this.#options.answered(status, headers['mcp-session-id']?.toString())
-    this.#stamped(headers['x-understudy-entry']?.toString())
+    this.#storeEntry(headers['x-understudy-entry']?.toString())
     for (const call of this.#options.silent) call.end('unanswered', status)
     if (status < 300 && isEventStream(answer)) {
-      this.#stream(answer)
+      this.#passStream(answer)
       return
     }
     readAnswer(body, read => {
@@ -75,8 +75,8 @@ export class ProxiedPost {
       if (!read.ok) this.fail(502, `the upstream ${read.why}`)
       else if (status === 401 || status === 407) {
         this.fail(502, `the upstream did not accept this gateway's credential (HTTP ${status})`)
-      } else if (status >= 300) this.#refused(answer, read.text)
-      else this.#json(answer, read.text)
+      } else if (status >= 300) this.#passError(answer, read.text)
+      else this.#passJson(answer, read.text)
     })
   }
 
@@ -90,7 +90,7 @@ export class ProxiedPost {
       for (const [id, { listens }] of waiting) {
         if (!listens) continue
         response.write(
-          framed({ jsonrpc: '2.0', id, result: { resultType: 'complete', ...endOfSubscription(id) } }),
+          messageEvent({ jsonrpc: '2.0', id, result: { resultType: 'complete', ...endOfSubscription(id) } }),
         )
         waiting.delete(id)
       }
@@ -103,9 +103,9 @@ export class ProxiedPost {
     const { response, batch, own, modern } = this.#options
     if (response.writableEnded) return
     for (const call of this.#options.silent) call.end('lost', this.#status)
-    const errors = this.#errors(why)
+    const errors = this.#failAll(why)
     if (response.headersSent) {
-      for (const error of errors) response.write(framed(error))
+      for (const error of errors) response.write(messageEvent(error))
       response.end()
       return
     }
@@ -120,17 +120,17 @@ export class ProxiedPost {
     )
   }
 
-  #callerLeft(): void {
+  #onDisconnect(): void {
     this.#sent?.abort()
     for (const { call } of this.#options.waiting.values()) call?.end('cancelled', this.#status)
-    this.#clear()
+    this.#endAll()
   }
 
   /**
    * Passes an HTTP error of the upstream on. A JSON-RPC error is passed on unchanged if it is the only answer
    * to the POST. In all other cases, the caller gets an error of the gateway.
    */
-  #refused({ status, headers }: UpstreamAnswer, text: string): void {
+  #passError({ status, headers }: UpstreamAnswer, text: string): void {
     const { response, waiting, own } = this.#options
     const message = parsed(text)
     if (own.length > 0 || !isObject(message) || !isObject(message.error)) {
@@ -141,15 +141,15 @@ export class ProxiedPost {
     if (isResponse(message)) this.#settle(message)
     // The upstream gives only this one answer to the POST, so the other requests stay unanswered.
     for (const { call } of waiting.values()) call?.end('lost', status)
-    this.#clear()
+    this.#endAll()
     sendJson(response, status, passedHeaders(headers), text)
   }
 
-  #json({ status, headers, body: _ }: UpstreamAnswer, text: string): void {
+  #passJson({ status, headers, body: _ }: UpstreamAnswer, text: string): void {
     const { response, waiting, own, batch, grant } = this.#options
     if (text === '' && [...waiting.values()].every(({ cancelled }) => cancelled)) {
       for (const { call } of waiting.values()) call?.end('cancelled', status)
-      this.#clear()
+      this.#endAll()
       if (own.length === 0) response.writeHead(status, passedHeaders(headers)).end()
       else sendJson(response, 200, passedHeaders(headers), JSON.stringify(own))
       return
@@ -163,7 +163,7 @@ export class ProxiedPost {
     if (waiting.size > 0) {
       // The error does not quote the body, because the body could be a list that names hidden tools.
       const what = text === '' ? 'with an empty body' : 'with a body that is not an answer to the request'
-      const errors = this.#errors(`the upstream answered ${what}`)
+      const errors = this.#failAll(`the upstream answered ${what}`)
       const rest = shown.filter(isResponse)
       const all = this.#inOrder([...own, ...rest, ...errors])
       sendJson(response, batch ? 200 : 502, {}, JSON.stringify(batch ? all : errors[0]))
@@ -177,21 +177,21 @@ export class ProxiedPost {
     else sendJson(response, status, passedHeaders(headers), sent)
   }
 
-  #stream({ headers, body }: UpstreamAnswer): void {
+  #passStream({ headers, body }: UpstreamAnswer): void {
     const { response, own, grant, waiting } = this.#options
     response.writeHead(200, { ...passedHeaders(headers), ...STREAM })
     response.flushHeaders()
-    for (const answer of own) response.write(framed(answer))
+    for (const answer of own) response.write(messageEvent(answer))
     relayEvents(body, response, {
       message: message => {
-        if (Array.isArray(message)) return message.map(one => this.#event(one, grant))
-        return this.#event(message, grant)
+        if (Array.isArray(message)) return message.map(one => this.#passMessage(one, grant))
+        return this.#passMessage(message, grant)
       },
       ended: (why, resumable) => {
         if (response.destroyed) return
         if (waiting.size > 0 && resumable) {
           for (const { call } of waiting.values()) call?.end('unanswered', this.#status)
-          this.#clear()
+          this.#endAll()
           if (why === undefined) response.end()
           else response.destroy()
         } else if (waiting.size > 0) this.fail(502, `the upstream ${why ?? 'ended its answer too soon'}`)
@@ -200,7 +200,7 @@ export class ProxiedPost {
     })
   }
 
-  #event(message: unknown, grant: Grant): unknown {
+  #passMessage(message: unknown, grant: Grant): unknown {
     if (isResponse(message)) this.#settle(message)
     return withoutHidden(message, grant.engine)
   }
@@ -209,11 +209,11 @@ export class ProxiedPost {
    * Stores the `seq` of the entry for this POST in the journal of the upstream. A list of several numbers is
    * ignored, because it does not show which call has which entry.
    */
-  #stamped(entry: string | undefined): void {
+  #storeEntry(entry: string | undefined): void {
     if (entry === undefined || !/^\d{1,15}$/.test(entry)) return
     const { waiting, silent } = this.#options
     for (const call of [...[...waiting.values()].map(({ call }) => call), ...silent])
-      call?.stamped(Number(entry))
+      call?.storeEntry(Number(entry))
   }
 
   #settle(answer: { id?: RequestId | undefined }): void {
@@ -227,17 +227,17 @@ export class ProxiedPost {
   }
 
   /** Ends all unanswered requests. Returns an error for each of them. */
-  #errors(why: string): JSONRPCErrorResponse[] {
+  #failAll(why: string): JSONRPCErrorResponse[] {
     const errors: JSONRPCErrorResponse[] = []
     for (const [id, { call, cancelled }] of this.#options.waiting) {
       call?.end(cancelled ? 'cancelled' : 'lost', this.#status)
       errors.push(errorResponse(id, failureCode(this.#options.modern), why))
     }
-    this.#clear()
+    this.#endAll()
     return errors
   }
 
-  #clear(): void {
+  #endAll(): void {
     for (const { over } of this.#options.waiting.values()) over()
     this.#options.waiting.clear()
   }

@@ -26,7 +26,7 @@ const PARAMETER = 'mcp-param-'
  * Headers of a caller that are never passed on. They are for the gateway itself, or only for its connection
  * to the caller.
  */
-const KEPT = new Set([
+const NEVER_PASSED = new Set([
   'authorization',
   'cookie',
   'proxy-authorization',
@@ -72,7 +72,7 @@ export class CallerHeaders {
     this.#fixed = Object.fromEntries(options.fixed.map(([name, value]) => [name.toLowerCase(), value]))
     const more = options.pass.map(name => name.toLowerCase())
     for (const name of more) {
-      if (!KEPT.has(name)) continue
+      if (!NEVER_PASSED.has(name)) continue
       const hint = 'to send the upstream such a header, use --upstream-header'
       throw new Refusal('bad_header', `the header ${name} of a caller cannot be passed on`, hint)
     }

@@ -18,7 +18,7 @@ import { anonymousError, RpcCode } from '../../../shared/mcp/messages.js'
 import { notedRevision } from '../../../shared/mcp/request-meta.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
-import type { Gate } from '../enforcement.js'
+import type { Enforcement } from '../enforcement.js'
 import { isModern, postFault, revisionIn } from '../era.js'
 import { checkCaller, checkSession, type Grant, type Grants, type SessionOwners } from '../grants.js'
 import { formatJson, type ReadableBody, readableBody, withoutHidden } from '../messages.js'
@@ -29,19 +29,19 @@ import type { CallerHeaders } from './forwarded-headers.js'
 import type { HttpUpstream, UpstreamAnswer } from './http-upstream.js'
 import { readAnswer } from './read-response.js'
 import { relayEvents } from './relay-events.js'
-import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-response.js'
+import { excerpt, isEventStream, messageEvent, passedHeaders, STREAM, sendJson } from './send-response.js'
 
 export interface HttpProxyOptions {
   upstream: HttpUpstream
   headers: CallerHeaders
-  gate: Gate
+  enforcement: Enforcement
   grants: Grants
   owners: SessionOwners
   log: Log
 }
 
 /** A request whose caller has been identified. */
-interface Exchange {
+interface IdentifiedRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly grant: Grant
@@ -51,7 +51,7 @@ interface Exchange {
 }
 
 /** A request whose caller has not been identified yet. */
-interface Arrived {
+interface ArrivedRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   /** The body of a POST. Undefined before the body has been read. */
@@ -85,12 +85,12 @@ export class HttpProxy implements HttpHandler {
     for (const post of this.#posts) post.close()
   }
 
-  async #answer(arrived: Arrived): Promise<void> {
+  async #answer(arrived: ArrivedRequest): Promise<void> {
     const { request } = arrived
     const { headers, method } = request
     const grant = await checkCaller(headers, this.#options.grants)
     if (method === 'GET' || method === 'DELETE') {
-      this.#other(this.#exchange(arrived, grant, false), method)
+      this.#passWithoutMessage(this.#exchange(arrived, grant, false), method)
       return
     }
     if (method !== 'POST') throw methodNotAllowed(method)
@@ -110,31 +110,36 @@ export class HttpProxy implements HttpHandler {
    *
    * @throws HttpRejection 404 if the grant has not opened the session of a legacy request
    */
-  #exchange({ request, response }: Arrived, grant: Grant, modern: boolean): Exchange {
+  #exchange({ request, response }: ArrivedRequest, grant: Grant, modern: boolean): IdentifiedRequest {
     const { grants, owners } = this.#options
     if (!modern) checkSession(request.headers, grant, grants, owners)
     const session = modern ? null : (request.headers['mcp-session-id']?.toString() ?? null)
     return { request, response, grant, session, modern }
   }
 
-  async #post(exchange: Exchange, body: ReadableBody): Promise<void> {
+  async #post(exchange: IdentifiedRequest, body: ReadableBody): Promise<void> {
     const { request, response, session, modern } = exchange
     const { messages, batch } = body
     const fault = postFault(messages, request.headers, modern)
     if (fault !== undefined) throw new HttpRejection(400, fault.code, fault.message)
-    const { gate } = this.#options
+    const { enforcement } = this.#options
     const protocol = revisionIn(messages[0]) ?? notedRevision(request.headers['mcp-protocol-version'])
-    const judged = new JudgedPost({ gate, open: this.#open, ...exchange, batch, protocol })
-    await judged.take(messages)
+    const judged = new JudgedPost({ enforcement, open: this.#open, ...exchange, batch, protocol })
+    await judged.judgeAll(messages)
     if (response.destroyed) {
       judged.drop()
       return
     }
-    if (judged.onward.length === 0) ownAnswer(exchange, judged.own, batch)
+    if (judged.forwarded.length === 0) ownAnswer(exchange, judged.own, batch)
     else this.#forward(exchange, body, judged, session)
   }
 
-  #forward(exchange: Exchange, body: ReadableBody, judged: JudgedPost, session: string | null): void {
+  #forward(
+    exchange: IdentifiedRequest,
+    body: ReadableBody,
+    judged: JudgedPost,
+    session: string | null,
+  ): void {
     const { upstream, owners } = this.#options
     const { response, grant, modern } = exchange
     const { batch, messages, text } = body
@@ -155,8 +160,8 @@ export class HttpProxy implements HttpHandler {
     })
     this.#posts.add(post)
     response.on('close', () => this.#posts.delete(post))
-    const all = judged.onward.length === messages.length
-    const sentText = all ? text : formatJson(judged.onward)
+    const all = judged.forwarded.length === messages.length
+    const sentText = all ? text : formatJson(judged.forwarded)
     if (sentText === undefined) {
       post.fail(
         400,
@@ -167,7 +172,7 @@ export class HttpProxy implements HttpHandler {
     const sent = upstream.send(
       {
         method: 'POST',
-        ...this.#addressed(exchange),
+        ...this.#queryAndHeaders(exchange),
         body: sentText,
       },
       { answer: answer => post.answer(answer), fail: why => post.fail(502, why) },
@@ -178,14 +183,14 @@ export class HttpProxy implements HttpHandler {
   /**
    * Passes a GET or a DELETE on. A GET opens a stream, and a DELETE ends a session. Neither has a message.
    */
-  #other(exchange: Exchange, method: 'GET' | 'DELETE'): void {
+  #passWithoutMessage(exchange: IdentifiedRequest, method: 'GET' | 'DELETE'): void {
     const { upstream, owners } = this.#options
     const { response, grant, session } = exchange
     const fail = (status: number, why: string) => {
       sendJson(response, status, {}, JSON.stringify(anonymousError(RpcCode.transport, why)))
     }
     const sent = upstream.send(
-      { method, ...this.#addressed(exchange) },
+      { method, ...this.#queryAndHeaders(exchange) },
       {
         answer(answer) {
           const { status } = answer
@@ -202,19 +207,19 @@ export class HttpProxy implements HttpHandler {
     })
   }
 
-  #addressed({ request, grant, modern }: Exchange) {
+  #queryAndHeaders({ request, grant, modern }: IdentifiedRequest) {
     const { headers, upstream } = this.#options
     const mark = request.url?.indexOf('?') ?? -1
     return {
       query:
         mark < 0 && upstream.query.size === 0
           ? ''
-          : headers.query(searchOf(request.url, mark), upstream.query),
+          : headers.query(queryTextOf(request.url, mark), upstream.query),
       headers: headers.for(request.headers, grant, request.socket.remoteAddress, modern),
     }
   }
 
-  #reject({ request, response, body }: Arrived, error: unknown): void {
+  #reject({ request, response, body }: ArrivedRequest, error: unknown): void {
     if (!(error instanceof HttpRejection))
       this.#options.log.error('a request could not be passed to the upstream', error)
     const rejection =
@@ -247,7 +252,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
 }
 
 /** Answers a POST of which no message was forwarded. */
-function ownAnswer({ request, response }: Exchange, own: object[], batch: boolean): void {
+function ownAnswer({ request, response }: IdentifiedRequest, own: object[], batch: boolean): void {
   const [only] = own
   if (only === undefined) {
     response.writeHead(202).end()
@@ -258,10 +263,10 @@ function ownAnswer({ request, response }: Exchange, own: object[], batch: boolea
     return
   }
   response.writeHead(200, STREAM)
-  response.end(own.map(framed).join(''))
+  response.end(own.map(messageEvent).join(''))
 }
 
-function searchOf(url: string | undefined, mark: number): string {
+function queryTextOf(url: string | undefined, mark: number): string {
   return mark < 0 || url === undefined ? '' : url.slice(mark)
 }
 

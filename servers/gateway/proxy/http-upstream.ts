@@ -37,7 +37,7 @@ export interface Sent {
 }
 
 /** The header values that undici can send. */
-const PLAIN = /^[\t\x20-\x7e]*$/
+const SENDABLE_VALUE = /^[\t\x20-\x7e]*$/
 
 /**
  * Time in milliseconds after which an idle connection is closed, if the upstream does not announce its own
@@ -53,13 +53,13 @@ const IDLE_MARGIN_MS = 1000
 
 const NOT_HTTP = 'gave an answer that is not HTTP'
 
-const UNREACHABLE = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
+const UNREACHABLE_CODES = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
 
 /**
  * The names of undici's errors for bytes that are not an HTTP/1.1 answer. `AssertionError` is one of them,
  * because an assertion in undici fails for a status such as 099.
  */
-const UNREADABLE = [
+const NOT_HTTP_ERRORS = [
   'HTTPParserError',
   'HeadersOverflowError',
   'ResponseContentLengthMismatchError',
@@ -115,12 +115,12 @@ export class HttpUpstream {
   }
 
   send({ method, query, headers, body }: UpstreamRequest, sink: AnswerSink): Sent {
-    const exchange = new Exchange({
+    const exchange = new SentRequest({
       answer: answer => sink.answer(answer),
       fail: why => sink.fail(`the upstream ${this.name} ${why}`),
     })
     const path = `${this.#url.pathname}${query}`
-    this.#pool.dispatch({ method, path, headers: sendable(headers), body: body ?? null }, exchange)
+    this.#pool.dispatch({ method, path, headers: sendableHeaders(headers), body: body ?? null }, exchange)
     return exchange
   }
 
@@ -130,17 +130,17 @@ export class HttpUpstream {
   }
 }
 
-function sendable(headers: OutgoingHttpHeaders): Record<string, string> {
+function sendableHeaders(headers: OutgoingHttpHeaders): Record<string, string> {
   const sent: Record<string, string> = {}
   for (const name in headers) {
     const value = String(headers[name])
-    if (PLAIN.test(value)) sent[name] = value
+    if (SENDABLE_VALUE.test(value)) sent[name] = value
   }
   return sent
 }
 
 /** Receives the answer to one request. undici calls the methods whose names begin with `on`. */
-class Exchange implements Dispatcher.DispatchHandler, Sent {
+class SentRequest implements Dispatcher.DispatchHandler, Sent {
   readonly #sink: AnswerSink
   #controller: Dispatcher.DispatchController | undefined
   #body: AnswerBody | undefined
@@ -204,7 +204,7 @@ function hasClearEnd({ 'transfer-encoding': coding }: AnswerHeaders): boolean {
 }
 
 function failureOf({ code = '', name, message }: NodeJS.ErrnoException): string {
-  if (UNREACHABLE.includes(code)) return `cannot be reached (${code})`
-  if (UNREADABLE.includes(name) || /^bad (response|upgrade)$/.test(message)) return NOT_HTTP
+  if (UNREACHABLE_CODES.includes(code)) return `cannot be reached (${code})`
+  if (NOT_HTTP_ERRORS.includes(name) || /^bad (response|upgrade)$/.test(message)) return NOT_HTTP
   return `broke off without an answer (${code === 'UND_ERR_SOCKET' ? message : code || message})`
 }

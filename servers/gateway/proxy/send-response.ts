@@ -16,7 +16,7 @@ const PASSED = [
 ] as const
 
 /** Maximum number of characters of a body that an error quotes. */
-const SHOWN_CHARS = 200
+const MAX_QUOTED_CHARS = 200
 
 /** The headers of an event stream. */
 export const STREAM = {
@@ -26,7 +26,7 @@ export const STREAM = {
 } as const
 
 /** Formats a message as a server-sent event. */
-export function framed(message: object): string {
+export function messageEvent(message: object): string {
   return `event: message\ndata: ${JSON.stringify(message)}\n\n`
 }
 
@@ -52,7 +52,7 @@ export function isEventStream({ headers }: UpstreamAnswer): boolean {
 
 /** Returns `: ` and the beginning of a body as one line, to end an error message. Empty for an empty body. */
 export function excerpt(text: string): string {
-  const short = text.replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARS)
+  const short = text.replace(/\s+/g, ' ').trim().slice(0, MAX_QUOTED_CHARS)
   return short === '' ? '' : `: ${short}`
 }
 

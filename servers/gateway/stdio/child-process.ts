@@ -9,7 +9,7 @@ import { MAX_ANSWER_BYTES } from '../proxy/read-response.js'
 /**
  * Time in milliseconds until SIGTERM after the input of a program was closed, and from SIGTERM until SIGKILL.
  */
-const PATIENCE_MS = 2000
+const EXIT_LIMIT_MS = 2000
 
 export interface ChildSink {
   line(line: string): void
@@ -89,8 +89,8 @@ export class Child {
   async close(): Promise<void> {
     this.#flush()
     this.#process.stdin?.end()
-    const term = this.#killIn(PATIENCE_MS, 'SIGTERM')
-    const kill = this.#killIn(2 * PATIENCE_MS, 'SIGKILL')
+    const term = this.#killIn(EXIT_LIMIT_MS, 'SIGTERM')
+    const kill = this.#killIn(2 * EXIT_LIMIT_MS, 'SIGKILL')
     await this.#over
     term.cancel()
     kill.cancel()

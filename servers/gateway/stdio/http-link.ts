@@ -60,7 +60,7 @@ class HttpLink implements Link {
    * Resolves when `initialize` is answered. It is replaced by a promise that resolves when
    * `notifications/initialized` has arrived. Legacy messages wait for this promise.
    */
-  #first: Promise<void> | undefined
+  #handshake: Promise<void> | undefined
   #stream: Sent | undefined
   #reopening: Wakeup | undefined
   #closed = false
@@ -71,20 +71,20 @@ class HttpLink implements Link {
 
   request(message: JSONRPCRequest, sink: RequestSink): void {
     if (isModern(message, {})) {
-      this.#ask(message, sink)
+      this.#sendRequest(message, sink)
       return
     }
     if (message.method !== 'initialize') {
       this.#unsent.add(message.id)
-      this.#afterFirst(() => {
-        if (this.#unsent.delete(message.id)) this.#ask(message, sink)
+      this.#afterHandshake(() => {
+        if (this.#unsent.delete(message.id)) this.#sendRequest(message, sink)
       })
       return
     }
     this.#session = undefined
     this.#version = undefined
-    this.#first = new Promise(resolve => {
-      this.#ask(message, {
+    this.#handshake = new Promise(resolve => {
+      this.#sendRequest(message, {
         ...sink,
         answered: (response, status, lost) => {
           if ('result' in response) this.#version = String(response.result.protocolVersion)
@@ -108,28 +108,29 @@ class HttpLink implements Link {
     }
     // Some servers treat a closed connection as a cancellation. Others need the notification, which must
     // arrive before the connection is closed.
-    this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }, () =>
-      sent.abort(),
+    this.#sendOneWay(
+      { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } },
+      () => sent.abort(),
     )
   }
 
   notify(message: JSONRPCNotification): void {
     if (message.method !== 'notifications/initialized') {
-      this.#afterFirst(() => this.#tell(message, () => undefined))
+      this.#afterHandshake(() => this.#sendOneWay(message, () => undefined))
       return
     }
-    this.#afterFirst(() => {
-      this.#first = new Promise(resolve => {
-        this.#tell(message, () => {
+    this.#afterHandshake(() => {
+      this.#handshake = new Promise(resolve => {
+        this.#sendOneWay(message, () => {
           resolve()
-          if (this.#session !== undefined) this.#listen()
+          if (this.#session !== undefined) this.#openStream()
         })
       })
     })
   }
 
   respond(message: JsonRpcResponse): void {
-    this.#tell(message, () => undefined)
+    this.#sendOneWay(message, () => undefined)
   }
 
   close(): void {
@@ -140,30 +141,34 @@ class HttpLink implements Link {
     if (this.#session === undefined) return
     const { upstream } = this.#options
     const nothing = { answer: ({ body }: UpstreamAnswer) => body.discard(), fail: () => undefined }
-    upstream.send({ method: 'DELETE', ...this.#addressed() }, nothing)
+    upstream.send({ method: 'DELETE', ...this.#queryAndHeaders() }, nothing)
   }
 
-  #afterFirst(then: () => void): void {
-    if (this.#first === undefined) then()
-    else void this.#first.then(then)
+  #afterHandshake(then: () => void): void {
+    if (this.#handshake === undefined) then()
+    else void this.#handshake.then(then)
   }
 
-  #ask(message: JSONRPCRequest, sink: RequestSink): void {
+  #sendRequest(message: JSONRPCRequest, sink: RequestSink): void {
     const { upstream, conversation } = this.#options
     const { id } = message
     const modern = isModern(message, {})
     let status: number | null = null
     let over = false
-    const lose = (why: string, code: number = RpcCode.transport) => {
+    const failRequest = (why: string, code: number = RpcCode.transport) => {
       if (over) return
       over = true
       this.#open.delete(id)
       sink.answered(errorResponse(id, code, why), status, 'lost')
     }
     const sent = upstream.send(
-      { method: 'POST', ...this.#addressed(modern ? message : undefined), body: JSON.stringify(message) },
       {
-        fail: lose,
+        method: 'POST',
+        ...this.#queryAndHeaders(modern ? message : undefined),
+        body: JSON.stringify(message),
+      },
+      {
+        fail: failRequest,
         answer: answer => {
           status = answer.status
           if (message.method === 'initialize' && status < 300) {
@@ -175,7 +180,7 @@ class HttpLink implements Link {
                 if (one.id !== id || over) return
                 over = true
                 this.#open.delete(id)
-                if (modern) this.#learn(one)
+                if (modern) this.#storeSchemas(one)
                 sink.answered(one, status)
               } else if (isRequest(one) || isNotification(one)) {
                 if (over) conversation.notify(one)
@@ -184,8 +189,8 @@ class HttpLink implements Link {
             },
             ended: why => {
               const sessionLost = status === 404 && !modern && !over
-              if (sessionLost) this.#lost()
-              lose(
+              if (sessionLost) this.#dropSession()
+              failRequest(
                 `the upstream ${why ?? 'ended its answer too soon'}`,
                 sessionLost ? RpcCode.sessionNotFound : undefined,
               )
@@ -198,7 +203,7 @@ class HttpLink implements Link {
   }
 
   /** Stores the input schemas from an answer that is a list of tools. */
-  #learn(answer: JsonRpcResponse): void {
+  #storeSchemas(answer: JsonRpcResponse): void {
     const result = 'result' in answer ? answer.result : undefined
     if (!isObject(result) || !Array.isArray(result.tools)) return
     for (const tool of result.tools) {
@@ -209,10 +214,10 @@ class HttpLink implements Link {
   }
 
   /** Sends a message that gets no answer. Calls `done` when the message has arrived, or could not be sent. */
-  #tell(message: JSONRPCNotification | JsonRpcResponse, done: () => void): void {
+  #sendOneWay(message: JSONRPCNotification | JsonRpcResponse, done: () => void): void {
     const { upstream, log } = this.#options
     upstream.send(
-      { method: 'POST', ...this.#addressed(), body: JSON.stringify(message) },
+      { method: 'POST', ...this.#queryAndHeaders(), body: JSON.stringify(message) },
       {
         fail: why => {
           log.warn(why)
@@ -227,12 +232,12 @@ class HttpLink implements Link {
   }
 
   /** Opens the stream on which the upstream sends messages that belong to no request. */
-  #listen(): void {
+  #openStream(): void {
     const { upstream, conversation } = this.#options
     if (this.#closed || this.#session === undefined) return
-    const again = () => this.#listenAgain()
+    const again = () => this.#reopenStream()
     this.#stream = upstream.send(
-      { method: 'GET', ...this.#addressed() },
+      { method: 'GET', ...this.#queryAndHeaders() },
       {
         fail: again,
         answer: answer => {
@@ -252,17 +257,17 @@ class HttpLink implements Link {
     )
   }
 
-  #listenAgain(): void {
+  #reopenStream(): void {
     const { machine } = this.#options
     if (this.#closed || this.#session === undefined) return
-    this.#reopening = machine.wakeAt(machine.now() + REOPEN_MS, () => this.#listen())
+    this.#reopening = machine.wakeAt(machine.now() + REOPEN_MS, () => this.#openStream())
   }
 
   /**
    * Removes the session, because the upstream no longer knows it. The request of the client fails, and the
    * client can initialize again.
    */
-  #lost(): void {
+  #dropSession(): void {
     this.#session = undefined
     this.#stream?.abort()
   }
@@ -273,7 +278,7 @@ class HttpLink implements Link {
    * @param modern the message, if it is modern. Parts of it are repeated in headers. Undefined for a legacy
    *   message
    */
-  #addressed(modern?: JSONRPCRequest) {
+  #queryAndHeaders(modern?: JSONRPCRequest) {
     const { headers, query } = this.#options
     const own =
       modern === undefined

@@ -24,15 +24,22 @@ import { cancelledSubscription, endOfSubscription } from '../../../shared/mcp/mo
 import { notedRevision } from '../../../shared/mcp/request-meta.js'
 import { ALL_REVISIONS } from '../../../shared/mcp/revisions.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Gate, JudgedCall, Settled } from '../enforcement.js'
+import type { Enforcement, JudgedCall, Settled } from '../enforcement.js'
 import { failureCode, isModern, postFault, revisionIn } from '../era.js'
 import type { Grant } from '../grants.js'
-import { callOf, formatJson, repeatedKey, repeatedText, unsound, withoutHidden } from '../messages.js'
+import {
+  callOf,
+  formatJson,
+  messageProblem,
+  repeatedKey,
+  repeatedKeyMessage,
+  withoutHidden,
+} from '../messages.js'
 import type { Link, Upstream } from './link.js'
 
 export interface RelayHostOptions {
   upstream: Upstream
-  gate: Gate
+  enforcement: Enforcement
   clock: Clock
   machine: Clock
   /** Returns the grant of a caller. @throws HttpRejection or Refusal for an unknown caller */
@@ -55,7 +62,7 @@ interface Pending {
   /** The tool call in the request. Undefined until the policy has allowed it, and for other requests. */
   call: JudgedCall | undefined
   /** Cancels the request at the upstream, or withdraws the approval for which it waits. */
-  takeBack(reason: string): void
+  withdraw(reason: string): void
 }
 
 /**
@@ -74,7 +81,7 @@ export class RelayHost implements MessageHost<Grant> {
    */
   readonly #journal: Journal
   #lastId = 0
-  #soundText = ''
+  #checkedText = ''
 
   constructor(options: RelayHostOptions) {
     this.#options = options
@@ -118,7 +125,8 @@ export class RelayHost implements MessageHost<Grant> {
     const fault = conversation.transport === 'http' ? postFault([message], headers, modern) : undefined
     // A message that cannot be formatted as JSON cannot be passed on.
     const wrong =
-      this.#wrong(message, raw) ?? (formatJson(message) === undefined ? 'it is nested too deeply' : undefined)
+      this.#problemOf(message, raw) ??
+      (formatJson(message) === undefined ? 'it is nested too deeply' : undefined)
     if (fault !== undefined || wrong !== undefined) {
       if (modern) reply.malformed?.()
       const invalid = { code: RpcCode.invalidRequest, message: `invalid request: ${wrong}` }
@@ -135,7 +143,7 @@ export class RelayHost implements MessageHost<Grant> {
   /** Ends open subscriptions, answers all other open requests with an error, and closes all links. */
   close(why: string): void {
     for (const pending of [...this.#pending.values()]) {
-      pending.takeBack(why)
+      pending.withdraw(why)
       if (pending.method === 'subscriptions/listen') this.#endSubscription(pending, why)
       else this.#finish(pending, errorResponse(pending.callerId, failureCode(pending.modern), why))
       pending.call?.end('lost', null)
@@ -144,14 +152,14 @@ export class RelayHost implements MessageHost<Grant> {
     this.#links.clear()
   }
 
-  #wrong(message: unknown, raw: string): string | undefined {
+  #problemOf(message: unknown, raw: string): string | undefined {
     // `raw` is the text of the whole batch for each of its messages. The same text is checked only once.
-    if (raw !== this.#soundText) {
+    if (raw !== this.#checkedText) {
       const key = repeatedKey(raw, message)
-      if (key !== undefined) return repeatedText(key)
-      this.#soundText = raw
+      if (key !== undefined) return repeatedKeyMessage(key)
+      this.#checkedText = raw
     }
-    return unsound(message)
+    return messageProblem(message)
   }
 
   #request(
@@ -176,24 +184,24 @@ export class RelayHost implements MessageHost<Grant> {
       grant,
       modern,
       call: undefined,
-      takeBack: () => undefined,
+      withdraw: () => undefined,
     }
     this.#pending.set(id, pending)
     conversation.inflight.set(callerId, pending)
     const call = callOf(message)
     if (call === undefined) {
-      this.#letOn(message, pending)
+      this.#forward(message, pending)
       return
     }
     const { session } = conversation
     const protocol = revisionOf(message, conversation, headers)
-    const asker = { grant, session, requestId: callerId, patient: true, modern, protocol }
-    const verdict = this.#options.gate.judge(call, asker)
+    const context = { grant, session, requestId: callerId, canWait: true, modern, protocol }
+    const verdict = this.#options.enforcement.judge(call, context)
     if (verdict.kind !== 'hold') {
       this.#carryOut(verdict, message, pending)
       return
     }
-    pending.takeBack = verdict.withdraw
+    pending.withdraw = verdict.withdraw
     void verdict.decided.then(settled => {
       if (this.#pending.has(id)) this.#carryOut(settled, message, pending)
       // The caller has disconnected or cancelled the call. The call is not made, even if it was approved.
@@ -213,8 +221,8 @@ export class RelayHost implements MessageHost<Grant> {
     }
     const { session } = conversation
     const protocol = revisionOf(message, conversation, headers)
-    const asker = { grant, session, requestId: null, patient: false, modern, protocol }
-    const verdict = this.#options.gate.judge(call, asker)
+    const context = { grant, session, requestId: null, canWait: false, modern, protocol }
+    const verdict = this.#options.enforcement.judge(call, context)
     if (verdict.kind !== 'pass') return
     this.#linkOf(conversation).notify(message)
     verdict.call.end('unanswered', null)
@@ -223,14 +231,14 @@ export class RelayHost implements MessageHost<Grant> {
   #carryOut(verdict: Settled, message: JSONRPCRequest, pending: Pending): void {
     if (verdict.kind === 'pass') {
       pending.call = verdict.call
-      this.#letOn(message, pending)
+      this.#forward(message, pending)
     } else this.#finish(pending, { jsonrpc: '2.0', id: message.id, ...verdict.answer })
   }
 
-  #letOn(message: JSONRPCRequest, pending: Pending): void {
+  #forward(message: JSONRPCRequest, pending: Pending): void {
     const { conversation, reply } = pending
     const link = this.#linkOf(conversation)
-    pending.takeBack = reason => link.cancel(message.id, reason)
+    pending.withdraw = reason => link.cancel(message.id, reason)
     link.request(message, {
       preceded: sent => {
         if (this.#pending.has(pending.id)) reply.notify(sent)
@@ -291,7 +299,7 @@ export class RelayHost implements MessageHost<Grant> {
 
   #cancel(pending: Pending, reason: string): void {
     this.#drop(pending)
-    pending.takeBack(reason)
+    pending.withdraw(reason)
     pending.call?.end('cancelled', null)
     pending.reply.abandon()
   }
