@@ -20,7 +20,7 @@ export type ApprovalRequest = Pick<
 
 /** The time limits of an approval. */
 export interface ApprovalTerms {
-  /** Milliseconds from the request until the approval expires. It can be decided and used only before. */
+  /** Milliseconds from the request until the approval expires. Then it can no longer be decided or used. */
   readonly timeoutMs: number
   /** Milliseconds from the request in which an identical call gets this approval, not a new one. */
   readonly dedupeMs: number
@@ -62,7 +62,7 @@ export interface ApprovalsOptions {
 export class Approvals {
   readonly #clock: Clock
   readonly #ids: IdSource
-  readonly #open = new Map<string, StoredApproval>()
+  readonly #stored = new Map<string, StoredApproval>()
   readonly #listeners = new Set<(approval: Approval) => void>()
 
   constructor({ clock, ids }: ApprovalsOptions) {
@@ -73,7 +73,7 @@ export class Approvals {
   /** Returns all stored approvals, the oldest first. */
   list(): Approval[] {
     this.#removeExpired()
-    return [...this.#open.values()].map(({ approval }) => approval)
+    return [...this.#stored.values()].map(({ approval }) => approval)
   }
 
   /**
@@ -93,9 +93,9 @@ export class Approvals {
    */
   decide(id: string, decision: ApprovalDecision): Approval {
     this.#removeExpired()
-    const open = this.#open.get(id)
-    if (open === undefined) throw unknownApproval(id)
-    const { state } = open.approval
+    const stored = this.#stored.get(id)
+    if (stored === undefined) throw unknownApproval(id)
+    const { state } = stored.approval
     if (state !== 'pending') {
       throw new Refusal(
         'approval_decided',
@@ -105,23 +105,23 @@ export class Approvals {
     }
     const approve = decision === 'approve'
     // The call that waits for the decision uses the approval.
-    const approved = open.endWait === undefined ? 'approved' : 'used'
-    this.#setState(open, approve ? approved : 'refused')
-    this.#wake(open)
-    return open.approval
+    const approved = stored.endWait === undefined ? 'approved' : 'used'
+    this.#setState(stored, approve ? approved : 'refused')
+    this.#wake(stored)
+    return stored.approval
   }
 
   /**
    * Returns the approval of a call, if it has been approved or refused. Returns undefined otherwise. An
-   * `approved` approval becomes `used`. A `refused` one stays valid until it expires.
+   * `approved` approval becomes `used`. A `refused` approval stays valid until it expires.
    */
   decided(request: ApprovalRequest): Approval | undefined {
     this.#removeExpired()
-    for (const open of this.#open.values()) {
-      const { state } = open.approval
-      if ((state !== 'approved' && state !== 'refused') || !sameCall(open.approval, request)) continue
-      if (state === 'approved') this.#setState(open, 'used')
-      return open.approval
+    for (const stored of this.#stored.values()) {
+      const { state } = stored.approval
+      if ((state !== 'approved' && state !== 'refused') || !sameCall(stored.approval, request)) continue
+      if (state === 'approved') this.#setState(stored, 'used')
+      return stored.approval
     }
     return undefined
   }
@@ -131,8 +131,8 @@ export class Approvals {
    */
   giveBack(id: string): void {
     this.#removeExpired()
-    const open = this.#open.get(id)
-    if (open?.approval.state === 'used') this.#setState(open, 'approved')
+    const stored = this.#stored.get(id)
+    if (stored?.approval.state === 'used') this.#setState(stored, 'approved')
   }
 
   /**
@@ -143,12 +143,12 @@ export class Approvals {
    */
   request(request: ApprovalRequest, { timeoutMs, dedupeMs }: ApprovalTerms = OWN_TERMS): Approval {
     this.#removeExpired()
-    for (const { approval, endWait, dedupeUntilMs } of this.#open.values()) {
+    for (const { approval, endWait, dedupeUntilMs } of this.#stored.values()) {
       const found = approval.state === 'pending' && endWait === undefined && this.#clock.now() < dedupeUntilMs
       if (found && sameCall(approval, request)) return approval
     }
-    if (this.#open.size >= MAX_APPROVALS) this.#dropSettled()
-    if (this.#open.size >= MAX_APPROVALS) {
+    if (this.#stored.size >= MAX_APPROVALS) this.#dropSettled()
+    if (this.#stored.size >= MAX_APPROVALS) {
       throw new Refusal(
         'too_many_approvals',
         `${MAX_APPROVALS} approvals are stored already`,
@@ -173,27 +173,27 @@ export class Approvals {
    * milliseconds of the clock. Resolves immediately if another call already waits for the same approval.
    */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
-    const open = this.#open.get(approval.id)
-    if (open === undefined || open.endWait !== undefined) return Promise.resolve(approval)
+    const stored = this.#stored.get(approval.id)
+    if (stored === undefined || stored.endWait !== undefined) return Promise.resolve(approval)
     return new Promise(resolve => {
-      open.endWait = () => resolve(open.approval)
-      const until = Math.min(this.#clock.now() + holdMs, open.expiresAtMs)
-      open.hold = this.#clock.wakeAt(until, () => this.#wake(open))
+      stored.endWait = () => resolve(stored.approval)
+      const until = Math.min(this.#clock.now() + holdMs, stored.expiresAtMs)
+      stored.hold = this.#clock.wakeAt(until, () => this.#wake(stored))
     })
   }
 
   /** Withdraws a pending approval. Used when the caller that requested it has disconnected. */
   withdraw(id: string): void {
-    const open = this.#open.get(id)
-    if (open === undefined || open.approval.state !== 'pending') return
-    this.#setState(open, 'withdrawn')
-    this.#wake(open)
+    const stored = this.#stored.get(id)
+    if (stored === undefined || stored.approval.state !== 'pending') return
+    this.#setState(stored, 'withdrawn')
+    this.#wake(stored)
   }
 
   /** Returns the approvals as plain data. Calls that wait for a decision continue to wait. */
   snapshot(): ApprovalsSnapshot {
     this.#removeExpired()
-    const approvals = [...this.#open.values()].map(({ approval, expiresAtMs, dedupeUntilMs }) => ({
+    const approvals = [...this.#stored.values()].map(({ approval, expiresAtMs, dedupeUntilMs }) => ({
       approval,
       expiresAtMs,
       dedupeUntilMs,
@@ -207,32 +207,32 @@ export class Approvals {
    */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()
-    this.#open.clear()
+    this.#stored.clear()
     this.#ids.moveTo(ids)
     for (const kept of approvals) this.#add(kept)
   }
 
   /** Withdraws all pending approvals, so that no call waits for a decision any longer. */
   close(): void {
-    for (const { approval } of [...this.#open.values()]) this.withdraw(approval.id)
+    for (const { approval } of [...this.#stored.values()]) this.withdraw(approval.id)
   }
 
   #add(kept: ApprovalsSnapshot['approvals'][number]): void {
-    this.#open.set(kept.approval.id, { ...kept, endWait: undefined, hold: undefined })
+    this.#stored.set(kept.approval.id, { ...kept, endWait: undefined, hold: undefined })
     this.#notifyListeners(kept.approval)
   }
 
-  #wake(open: StoredApproval): void {
-    const { endWait, hold } = open
-    open.endWait = undefined
-    open.hold = undefined
+  #wake(stored: StoredApproval): void {
+    const { endWait, hold } = stored
+    stored.endWait = undefined
+    stored.hold = undefined
     hold?.cancel()
     endWait?.()
   }
 
-  #setState(open: StoredApproval, state: ApprovalState): void {
-    open.approval = { ...open.approval, state }
-    this.#notifyListeners(open.approval)
+  #setState(stored: StoredApproval, state: ApprovalState): void {
+    stored.approval = { ...stored.approval, state }
+    this.#notifyListeners(stored.approval)
   }
 
   #notifyListeners(approval: Approval): void {
@@ -240,16 +240,16 @@ export class Approvals {
   }
 
   #dropSettled(): void {
-    for (const [id, { approval }] of this.#open) {
-      if (approval.state === 'used' || approval.state === 'withdrawn') this.#open.delete(id)
+    for (const [id, { approval }] of this.#stored) {
+      if (approval.state === 'used' || approval.state === 'withdrawn') this.#stored.delete(id)
     }
   }
 
   /** Removes expired approvals, except those for which a call waits. */
   #removeExpired(): void {
     const now = this.#clock.now()
-    for (const [id, { expiresAtMs, endWait }] of this.#open) {
-      if (expiresAtMs <= now && endWait === undefined) this.#open.delete(id)
+    for (const [id, { expiresAtMs, endWait }] of this.#stored) {
+      if (expiresAtMs <= now && endWait === undefined) this.#stored.delete(id)
     }
   }
 }

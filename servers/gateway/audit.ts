@@ -49,7 +49,7 @@ export class Audit {
     }
   }
 
-  /** Removes all entries from memory. Calls that are open now add none. The numbers in `seq` continue. */
+  /** Removes all entries from memory. Calls that are open now add no entry. The numbers in `seq` continue. */
   clear(): void {
     this.#entries = []
     this.#clears++

@@ -113,7 +113,7 @@ export class Enforcement {
     const settle = (ended: UpstreamEnd) => {
       const settlement = settlementOf(ended, engine)
       decision.settle(settlement)
-      // If the call gets its quota back, it also gets its approval back.
+      // If the quota of the call is given back, its approval can also be used again.
       if (settlement === 'refunded' && reason !== undefined) approvals.giveBack(reason.approval)
       return settlement
     }

@@ -11,8 +11,8 @@ import { metaOf, notedRevision } from '../../shared/mcp/request-meta.js'
 import { ALL_REVISIONS, MetaKey } from '../../shared/mcp/revisions.js'
 
 /**
- * Returns whether a body is of the modern era. A modern body can name any revision, because the upstream, not
- * the gateway, refuses revisions that it does not serve.
+ * Returns whether a body is of the modern era. The gateway does not check which revision the body names,
+ * because the upstream decides which revisions it serves.
  */
 export function isModern(body: unknown, headers: IncomingHttpHeaders): boolean {
   return ALL_REVISIONS.isModern(body, headers)
@@ -52,8 +52,8 @@ export function postFault(
 }
 
 /**
- * Returns the error code for a request that got no answer. The code of the SDK is allowed only in the legacy
- * era.
+ * Returns the error code for a request that got no answer. The modern era does not have -32000, which the SDK
+ * uses in the legacy era.
  */
 export function failureCode(modern: boolean): number {
   return modern ? RpcCode.internalError : RpcCode.transport

@@ -52,7 +52,7 @@ interface TokenGrant extends Grant {
   readonly token: string
 }
 
-/** The grants of a gateway. */
+/** Finds the grant of a caller by its token, its account or a label. */
 export class Grants {
   readonly #commonGrant: Grant | undefined
   /**

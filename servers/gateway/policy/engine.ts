@@ -67,7 +67,7 @@ const ALLOWED_WITHOUT_LIMIT: Decision = { outcome: 'allow', settle: () => undefi
  * 2. The policy does not name the tool, and the default is deny.
  * 3. The arguments are not an object.
  * 4. A rule denies these arguments. The rules of the tool are checked first, then the rules for every tool.
- * 5. A limit is reached. The order is the same.
+ * 5. A limit is reached. Limits are checked in the same order as the other rules.
  *
  * If nothing denies the call, a rule can still require an approval. Quota is reserved in all counters of
  * the call or in none. Two calls at the same time cannot both take the last quota, because `decide` is

@@ -126,7 +126,7 @@ function warnOfSameNames(rules: readonly Place[]): void {
 
 type RuleFields = Fields<(typeof RULE_KEYS)[number]>
 
-/** Reads one rule. A limit with further conditions becomes two rules. */
+/** Reads one rule. If it has a limit and other conditions, returns one rule for each of the two. */
 function readRule(place: Place, tool: string, context: PolicyContext): Rule[] {
   const fields = place.fields(RULE_KEYS)
   if (fields === undefined) return []
@@ -278,7 +278,7 @@ function remedyForAction(place: Place | undefined): string | undefined {
     : undefined
 }
 
-/** Returns the part for the tool in the paths of its counters. */
+/** Returns the name that stands for a tool in the paths of its counters. */
 function scopeOf(tool: string): string {
   return tool === '*' ? GLOBAL : tool
 }
@@ -315,7 +315,7 @@ interface StateBlock {
   amount: Amount
 }
 
-/** Reads a `state` block. @param scope the part for the tool in the path of the counter */
+/** Reads a `state` block. @param scope the name that stands for the tool in the path of the counter */
 function readState(place: Place, scope: string): StateBlock | undefined {
   const fields = place.fields(STATE_KEYS)
   if (fields === undefined) return undefined

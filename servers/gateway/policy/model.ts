@@ -4,7 +4,7 @@ import type { DialectVersion } from './dialect-version.js'
 /** The lengths of the named windows, in milliseconds. */
 export const WINDOWS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const
 
-// `Object.keys` returns plain strings, so the type is stated.
+// The type must be stated, because `Object.keys` returns strings.
 export const WINDOW_NAMES = Object.keys(WINDOWS) as WindowName[]
 
 /** The language of a policy. `policylayer-page` is the form that PolicyLayer prints on its tool pages. */
@@ -66,7 +66,7 @@ export interface Limit {
  * approval immediately gets error -32003.
  */
 export interface InterceptApproval {
-  /** Milliseconds from the request until the approval expires. It can be decided and used only before. */
+  /** Milliseconds from the request until the approval expires. Then it can no longer be decided or used. */
   readonly timeoutMs: number
   /** Milliseconds from the request in which an identical call gets this approval, not a new one. */
   readonly dedupeMs: number

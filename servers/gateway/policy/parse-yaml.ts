@@ -28,7 +28,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
     lineCounter: counter,
     prettyErrors: false,
     logLevel: 'silent',
-    // The code below refuses repeated keys and names them.
+    // `entry` reports repeated keys. The error of the parser would not name the key.
     uniqueKeys: false,
   })
   const [document] = documents
@@ -124,7 +124,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
   }
 }
 
-/** The value that Go reads from a scalar, and a warning for the author that YAML 1.2 reads another value. */
+/** The value that Go reads from a scalar, and a warning for the author of the policy. */
 interface GoReading {
   readonly value: string | number
   readonly warning: Pick<Warning, 'code' | 'message'>
@@ -146,7 +146,7 @@ const [MIN_INT64, MAX_UINT64] = [-(2n ** 63n), 2n ** 64n - 1n]
  *
  * @param source the text of the scalar
  * @param value the value that YAML 1.2 reads from this text
- * @returns undefined if Go and YAML 1.2 read the same value
+ * @returns undefined if Go reads the same value as YAML 1.2, and also compares it as YAML 1.2 would
  */
 export function goReading(source: string, value: unknown): GoReading | undefined {
   if (DATE.test(source)) {

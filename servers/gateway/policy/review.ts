@@ -253,7 +253,7 @@ function limitsOf(rules: readonly Rule[]): { line: number; limit: Limit }[] {
   return rules.flatMap(({ line, demand }) => (demand.kind === 'limit' ? [{ line, limit: demand.limit }] : []))
 }
 
-/** Warns of conditions on arguments that look wrong. */
+/** Warns of conditions that look wrong. */
 function reviewConditions(policy: Policy): Warning[] {
   return [...policy.tools].flatMap(([tool, rules]) => {
     const known = knownTool(tool)
@@ -266,7 +266,7 @@ function reviewConditions(policy: Policy): Warning[] {
   })
 }
 
-/** Warns of conditions on arguments that a known tool does not have, or that have another type. */
+/** Warns of conditions on arguments that are unknown, are not numbers, or are optional. */
 function argumentProblems(tool: string, known: KnownTool, { demand, line }: Rule): Warning[] {
   if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
   const requires = demand.kind === 'require'

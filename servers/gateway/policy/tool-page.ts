@@ -14,8 +14,8 @@ const LONGEST_WINDOW_SECONDS = 31 * 86_400
 
 /**
  * Reads a policy in the form that PolicyLayer prints on its tool pages. Neither Intercept nor PolicyLayer
- * accepts this form. The pages do not define all of its meaning, so it is read like an Intercept policy where
- * they do not. Without a default, tools that the policy does not name are allowed.
+ * accepts this form. Each part whose meaning the pages do not define is read as in Intercept. Without a
+ * default, tools that the policy does not name are allowed.
  */
 export function readPage(root: Place): Policy | undefined {
   const fields = root.fields(ROOT_KEYS)
@@ -23,8 +23,8 @@ export function readPage(root: Place): Policy | undefined {
   const head = readSharedKeys(fields)
   root.warn(
     'page_form',
-    "This is the form printed on PolicyLayer's tool pages, which neither product accepts: Intercept needs a " +
-      'version and names of rules, and PolicyLayer has limits instead of rules',
+    "This is the form printed on PolicyLayer's tool pages, which neither product accepts: Intercept " +
+      'needs a version and names of rules, and PolicyLayer has limits instead of rules',
   )
   return buildPolicy(
     'policylayer-page',

@@ -12,7 +12,7 @@ import { isObject } from '../../../shared/util/is-object.js'
 import type { Enforcement, JudgedCall, Settled, Verdict } from '../enforcement.js'
 import type { Grant } from '../grants.js'
 import { callOf, messageProblem } from '../messages.js'
-import type { Waiting } from './forward-post.js'
+import type { ForwardedRequest } from './forward-post.js'
 
 export interface JudgedPostOptions {
   enforcement: Enforcement
@@ -33,7 +33,7 @@ export class JudgedPost {
   /** Answers from the gateway itself, to messages that are not forwarded. */
   readonly own: object[] = []
   /** The forwarded requests by request id. The upstream has to answer them. */
-  readonly waiting = new Map<RequestId, Waiting>()
+  readonly waiting = new Map<RequestId, ForwardedRequest>()
   /** The forwarded calls that are notifications. The upstream does not answer them. */
   readonly silent: JudgedCall[] = []
   /** The position of each request id in the batch. */
@@ -124,7 +124,7 @@ export class JudgedPost {
       return
     }
     const listens = message.method === 'subscriptions/listen'
-    const waiting: Waiting = { call, listens, cancelled: false, over: () => undefined }
+    const waiting: ForwardedRequest = { call, listens, cancelled: false, over: () => undefined }
     waiting.over = open.add(session, message.id, () => {
       waiting.cancelled = true
     })

@@ -14,7 +14,7 @@ import { relayEvents } from './relay-events.js'
 import { excerpt, isEventStream, messageEvent, passedHeaders, STREAM, sendJson } from './send-response.js'
 
 /** A forwarded request that the upstream has to answer. */
-export interface Waiting {
+export interface ForwardedRequest {
   /** The tool call in the request. Undefined for any other request. */
   readonly call: JudgedCall | undefined
   /** True for a subscription. Its stream stays open. */
@@ -32,7 +32,7 @@ export interface ProxiedPostOptions {
   modern: boolean
   /** The position of each request id in the batch. */
   order: ReadonlyMap<RequestId, number>
-  waiting: Map<RequestId, Waiting>
+  waiting: Map<RequestId, ForwardedRequest>
   /** The forwarded calls that are notifications. The upstream does not answer them. */
   silent: readonly JudgedCall[]
   /** Answers from the gateway itself, to messages that were not forwarded. */

@@ -110,10 +110,10 @@ export class ChildUpstream implements Upstream {
   }
 
   cancel(link: ChildLink, callerId: RequestId, reason: string): void {
-    for (const [id, asked] of this.#openRequests) {
-      if (asked.link !== link || asked.callerId !== callerId) continue
+    for (const [id, request] of this.#openRequests) {
+      if (request.link !== link || request.callerId !== callerId) continue
       // `initialize` cannot be cancelled, because other clients may wait for its result.
-      if (asked.method === 'initialize') return
+      if (request.method === 'initialize') return
       this.#openRequests.delete(id)
       this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } })
     }
@@ -136,8 +136,8 @@ export class ChildUpstream implements Upstream {
 
   leave(link: ChildLink): void {
     this.#links.delete(link)
-    for (const [id, asked] of this.#childRequests) {
-      if (asked !== link) continue
+    for (const [id, client] of this.#childRequests) {
+      if (client !== link) continue
       this.#childRequests.delete(id)
       this.#write(errorResponse(id, RpcCode.transport, 'the client that got the request has disconnected'))
     }
@@ -219,10 +219,10 @@ export class ChildUpstream implements Upstream {
   }
 
   #onAnswer(id: number, message: Record<string, unknown>): void {
-    const asked = this.#openRequests.get(id)
-    if (asked === undefined) return
+    const request = this.#openRequests.get(id)
+    if (request === undefined) return
     this.#openRequests.delete(id)
-    const { callerId, sink } = asked
+    const { callerId, sink } = request
     if (isResponse(message))
       sink.answered(withCallerSubscription(callerId, { ...message, id: callerId }), null)
     else {
@@ -234,16 +234,16 @@ export class ChildUpstream implements Upstream {
   #onNotification(message: JSONRPCNotification): void {
     const { progressToken } = message.params ?? {}
     if (message.method === 'notifications/progress') {
-      const asked = typeof progressToken === 'number' ? this.#openRequests.get(progressToken) : undefined
-      if (asked?.token === undefined) return
-      asked.sink.preceded({ ...message, params: { ...message.params, progressToken: asked.token } })
+      const request = typeof progressToken === 'number' ? this.#openRequests.get(progressToken) : undefined
+      if (request?.token === undefined) return
+      request.sink.preceded({ ...message, params: { ...message.params, progressToken: request.token } })
       return
     }
     const { requestId } = message.params ?? {}
     if (message.method === 'notifications/cancelled' && isRequestId(requestId)) {
-      const asking = this.#childRequests.get(requestId)
-      if (asking === undefined) this.#endSubscription(requestId, message.params?.reason)
-      else asking.conversation.notify(message)
+      const client = this.#childRequests.get(requestId)
+      if (client === undefined) this.#endSubscription(requestId, message.params?.reason)
+      else client.conversation.notify(message)
       return
     }
     const subscription = message.params?._meta?.[MetaKey.subscription]
@@ -261,10 +261,10 @@ export class ChildUpstream implements Upstream {
 
   /** Ends the subscription with this id, because the program has cancelled it. */
   #endSubscription(id: RequestId, reason: unknown): void {
-    const asked = typeof id === 'number' ? this.#openRequests.get(id) : undefined
-    if (typeof id !== 'number' || asked?.method !== 'subscriptions/listen') return
+    const request = typeof id === 'number' ? this.#openRequests.get(id) : undefined
+    if (typeof id !== 'number' || request?.method !== 'subscriptions/listen') return
     this.#openRequests.delete(id)
-    asked.sink.dismissed(typeof reason === 'string' ? reason : 'the upstream has ended it')
+    request.sink.dismissed(typeof reason === 'string' ? reason : 'the upstream has ended it')
   }
 
   /**
@@ -303,9 +303,9 @@ export class ChildUpstream implements Upstream {
     const ids = possibleIds(line, [...this.#openRequests.keys()])
     if (ids.length === 0) this.#log.warn(`${why}. It is not the answer to a request`)
     for (const id of ids) {
-      const asked = this.#openRequests.get(id)
+      const request = this.#openRequests.get(id)
       this.#openRequests.delete(id)
-      asked?.sink.answered(errorResponse(asked.callerId, RpcCode.transport, why), null, 'lost')
+      request?.sink.answered(errorResponse(request.callerId, RpcCode.transport, why), null, 'lost')
     }
   }
 
