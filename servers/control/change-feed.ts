@@ -47,7 +47,7 @@ export type EventFormatter<Entry> = (entry: Entry) => { name: string; json: stri
 export class ChangeFeed<Entry extends Changed> {
   readonly #source: ChangeSource<Entry>
   readonly #formatEvent: EventFormatter<Entry>
-  /** The number of the last change that was handled. */
+  /** The number of the last change that was sent, or that has no event. */
   #position: number
   /** Number of dropped entries that the last `gap` event reported. */
   #reportedDropped = 0
@@ -61,7 +61,8 @@ export class ChangeFeed<Entry extends Changed> {
   constructor(source: ChangeSource<Entry>, formatEvent: EventFormatter<Entry>, after: number) {
     this.#source = source
     this.#formatEvent = formatEvent
-    // A number that is too high is from before a restart of the process. The reader then knows no change.
+    // A number that is too high is from before a restart of the process. The reader then knows none of the
+    // current changes.
     this.#position = after > source.changes ? 0 : after
   }
 

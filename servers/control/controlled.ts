@@ -35,7 +35,7 @@ export interface Controlled<Snapshot> {
   reset(options: { world?: string | Record<string, unknown> }): Promise<void>
   snapshot(): Promise<Snapshot>
   restore(snapshot: Snapshot): Promise<void>
-  /** Deletes a snapshot. */
+  /** Frees the resources of a snapshot that is no longer needed. */
   discard(snapshot: Snapshot): Promise<void>
   /**
    * Starts the rehearsal that waits for its start. The method is missing if no rehearsal uses this instance.

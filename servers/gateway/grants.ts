@@ -312,7 +312,7 @@ const grantsFile = strict({
 export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
   const { grants } = checked(
     grantsFile,
-    parsed(readTextFile(path, 'grants', 'bad_grants'), path),
+    parseGrants(readTextFile(path, 'grants', 'bad_grants'), path),
     'bad_grants',
     'grants file',
   )
@@ -329,7 +329,7 @@ export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
   })
 }
 
-function parsed(text: string, path: string): unknown {
+function parseGrants(text: string, path: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

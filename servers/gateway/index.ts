@@ -88,8 +88,8 @@ export class Gateway {
   /**
    * Creates a gateway and connects it to its upstream.
    *
-   * @throws Refusal if a policy, a grant or a header is invalid, if the upstream cannot be reached or
-   *   started, or if a port is in use
+   * @throws Refusal if an option, a policy or a grant is invalid
+   * @throws Refusal if the upstream cannot be reached or started, or if a port is in use
    */
   static async create(options: GatewayOptions): Promise<Gateway> {
     const { log = silentLog, ids = new IdSource(), approvalHoldMs = 0, denialText = 'understudy' } = options
@@ -254,8 +254,8 @@ const OPTIONS: OptionNames<GatewayOptions> = {
 /**
  * Starts a gateway. Resolves when the gateway is ready.
  *
- * @throws Refusal if an option is unknown, if a policy, a grant or a header is invalid, if the upstream
- *   cannot be reached or started, or if a port is in use
+ * @throws Refusal if an option is unknown or invalid, or if a policy or a grant is invalid
+ * @throws Refusal if the upstream cannot be reached or started, or if a port is in use
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   refuseUnknownOptions(options, OPTIONS, 'createGateway')

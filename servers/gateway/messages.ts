@@ -152,9 +152,9 @@ function callProblem(params: unknown): string | undefined {
     return `tools/call names no tool: params.name is ${shown(name)} and must be a string`
   }
   for (const key in params) {
-    const meant = CALL_KEYS.find(known => known !== key && known.toLowerCase() === key.toLowerCase())
-    if (meant !== undefined)
-      return `params.${key} of tools/call differs from params.${meant} only in upper and lower case`
+    const similar = CALL_KEYS.find(known => known !== key && known.toLowerCase() === key.toLowerCase())
+    if (similar !== undefined)
+      return `params.${key} of tools/call differs from params.${similar} only in upper and lower case`
   }
   return undefined
 }

@@ -188,7 +188,7 @@ class ControlledJournal {
     await this.#exchange.read({ method: 'POST', path: '/journal/expect-nothing', body: { where } }, proven)
   }
 
-  /** Yields journal events. There is one when the request of an entry arrives, and one when it has ended. */
+  /** Yields an event when a request arrives, and another event when the request has ended. */
   async *stream({ lastEventId, signal, ...request }: StreamRequest = {}): AsyncGenerator<JournalEvent> {
     const path = `/journal/stream${queryOf(request)}`
     for await (const event of this.#exchange.events(path, { lastEventId, signal }))

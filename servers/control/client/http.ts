@@ -38,7 +38,7 @@ export class Exchange {
    */
   async read<Schema extends z.ZodType>(request: ControlRequest, schema: Schema): Promise<z.output<Schema>> {
     const response = await this.open(request)
-    const answer = schema.safeParse(parsed(await response.text()))
+    const answer = schema.safeParse(parseJson(await response.text()))
     if (answer.success) return answer.data
     const [issue] = answer.error.issues
     throw new ControlError(
@@ -66,7 +66,7 @@ export class Exchange {
     })
     if (response.ok) return response
     const text = await response.text()
-    const refused = errorAnswer.safeParse(parsed(text))
+    const refused = errorAnswer.safeParse(parseJson(text))
     if (!refused.success) {
       throw new ControlError(
         response.status,
@@ -105,7 +105,7 @@ export class Exchange {
   }
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -126,7 +126,9 @@ export function queryOf(request: Readonly<Record<string, unknown>>): string {
   return query.size === 0 ? '' : `?${query}`
 }
 
-/** The control plane has refused a request or sent an unknown answer. Or it cannot be reached (status 0). */
+/**
+ * Thrown if the control plane refuses a request, sends an unknown answer, or cannot be reached (status 0).
+ */
 export class ControlError extends Refusal {
   override readonly name = 'ControlError'
 

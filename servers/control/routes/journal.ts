@@ -59,7 +59,7 @@ export function journalRoutes(journal: Journal): Operation[] {
     checkedOperation({
       method: 'POST',
       path: '/journal/wait',
-      summary: 'Wait until enough entries match. Earlier entries count. 408 names the nearest miss',
+      summary: 'Wait until enough entries match. Entries from before also count. 408 names the nearest miss',
       body: waitRequest,
       bodyCode: 'bad_wait',
       answer: waitAnswer,

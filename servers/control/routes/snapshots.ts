@@ -6,8 +6,8 @@ import type { Controlled } from '../controlled.js'
 import { clockStateOf } from '../schemas/clock.js'
 import { resetAnswer, resetRequest, snapshotAnswer, snapshotsAnswer } from '../schemas/state.js'
 
-/** Maximum number of snapshots. Each one may contain whole databases. */
-const MAX_KEPT = 100
+/** Maximum number of stored snapshots. It is low, because a snapshot can contain whole databases. */
+const MAX_SNAPSHOTS = 100
 
 /** Returns the routes that reset the instance, and that take, restore and delete snapshots. */
 export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Operation[] {
@@ -48,7 +48,7 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
       status: 201,
       refusals: [409, 503],
       async run() {
-        snapshots.requireRoom()
+        snapshots.requireCapacity()
         const at = instance.clock.now()
         return summaryOf(snapshots.keep(await controlled.snapshot(), at, instance.machine.now()))
       },
@@ -79,7 +79,7 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
 }
 
 /** A stored snapshot, with its id and the time at which it was taken. */
-interface Kept<Snapshot> {
+interface StoredSnapshot<Snapshot> {
   id: string
   /** Time of the instance's clock, in milliseconds since the epoch. */
   at: number
@@ -90,35 +90,35 @@ interface Kept<Snapshot> {
 
 /** Stores the snapshots that clients have taken over HTTP. */
 class Snapshots<Snapshot> {
-  readonly #kept = new Map<string, Kept<Snapshot>>()
+  readonly #kept = new Map<string, StoredSnapshot<Snapshot>>()
   /**
    * The number in the id of the latest snapshot. The id does not come from the instance's id source, because
    * a restore moves that source back, and ids would repeat.
    */
   #count = 0
 
-  /** @throws Refusal `too_many_snapshots` */
-  requireRoom(): void {
-    if (this.#kept.size < MAX_KEPT) return
+  /** Checks that one more snapshot can be stored. @throws Refusal `too_many_snapshots` */
+  requireCapacity(): void {
+    if (this.#kept.size < MAX_SNAPSHOTS) return
     throw new Refusal(
       'too_many_snapshots',
-      `${MAX_KEPT} snapshots are stored already`,
+      `${MAX_SNAPSHOTS} snapshots are stored already`,
       'delete the snapshots that you no longer need: DELETE /snapshots/:id',
     )
   }
 
-  keep(snapshot: Snapshot, at: number, wall: number): Kept<Snapshot> {
+  keep(snapshot: Snapshot, at: number, wall: number): StoredSnapshot<Snapshot> {
     const kept = { id: `snapshot-${++this.#count}`, at, wall, snapshot }
     this.#kept.set(kept.id, kept)
     return kept
   }
 
-  all(): Kept<Snapshot>[] {
+  all(): StoredSnapshot<Snapshot>[] {
     return [...this.#kept.values()]
   }
 
   /** @throws Refusal `unknown_snapshot` */
-  get(id: string): Kept<Snapshot> {
+  get(id: string): StoredSnapshot<Snapshot> {
     const kept = this.#kept.get(id)
     if (kept !== undefined) return kept
     const known = [...this.#kept.keys()]

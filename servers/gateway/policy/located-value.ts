@@ -28,8 +28,8 @@ export class Place {
   }
 
   warn(code: string, message: string, level: Warning['level'] = 'warning'): void {
-    const at = this.path === '' ? message : `${this.path} ${message}`
-    this.findings.warn({ code, level, message: at, line: this.line })
+    const text = this.path === '' ? message : `${this.path} ${message}`
+    this.findings.warn({ code, level, message: text, line: this.line })
   }
 
   /**

@@ -37,10 +37,10 @@ function unknownTools({ tools, hide }: Policy): Warning[] {
     .filter(tool => tool !== '*' && knownTool(tool) === undefined)
     .map(tool => {
       const near = closestName(tool, Object.keys(KNOWN_TOOLS))
-      const meant = near === undefined ? '' : `; ${near} is probably meant`
+      const hint = near === undefined ? '' : `; ${near} is probably meant`
       return warning(
         'unknown_tool',
-        `${tool} is not a tool of Instanode or Safebot${meant}`,
+        `${tool} is not a tool of Instanode or Safebot${hint}`,
         tool,
         lineOf(tools.get(tool)),
       )
@@ -280,9 +280,9 @@ function argumentProblems(tool: string, known: KnownTool, { demand, line }: Rule
     const all = [...known.required, ...known.optional]
     if (!all.includes(argument)) {
       const near = closestName(argument, all)
-      const meant =
+      const hint =
         near === undefined ? `its arguments are ${all.join(', ') || 'none'}` : `${near} is probably meant`
-      return say('unknown_argument', `it has no argument ${argument}; ${meant}`)
+      return say('unknown_argument', `it has no argument ${argument}; ${hint}`)
     }
     if (op === 'exists') return []
     if (COMPARISONS.includes(op) && known.numbers?.includes(argument) !== true) {

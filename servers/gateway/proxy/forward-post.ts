@@ -132,7 +132,7 @@ export class ProxiedPost {
    */
   #passError({ status, headers }: UpstreamAnswer, text: string): void {
     const { response, waiting, own } = this.#options
-    const message = parsed(text)
+    const message = parseJson(text)
     if (own.length > 0 || !isObject(message) || !isObject(message.error)) {
       // A redirect becomes 502, because the caller must not learn its target.
       this.fail(status < 400 ? 502 : status, `the upstream answered HTTP ${status}${excerpt(text)}`)
@@ -154,7 +154,7 @@ export class ProxiedPost {
       else sendJson(response, 200, passedHeaders(headers), JSON.stringify(own))
       return
     }
-    const message = parsed(text)
+    const message = parseJson(text)
     const answers: unknown[] = Array.isArray(message) ? message : [message]
     const shown = answers.map(answer => {
       if (isResponse(answer)) this.#settle(answer)
@@ -253,7 +253,7 @@ export class ProxiedPost {
   }
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

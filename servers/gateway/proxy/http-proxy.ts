@@ -90,7 +90,7 @@ export class HttpProxy implements HttpHandler {
     const { headers, method } = request
     const grant = await checkCaller(headers, this.#options.grants)
     if (method === 'GET' || method === 'DELETE') {
-      this.#passWithoutMessage(this.#exchange(arrived, grant, false), method)
+      this.#passWithoutMessage(this.#withSession(arrived, grant, false), method)
       return
     }
     if (method !== 'POST') throw methodNotAllowed(method)
@@ -102,7 +102,7 @@ export class HttpProxy implements HttpHandler {
     const modern = isModern(parsedOf(body), headers)
     if (body.batch && modern) throw modernBatch()
     if (body.batch) requireBatchAllowed(body.messages, headers, undefined)
-    await this.#post(this.#exchange(arrived, grant, modern), body)
+    await this.#post(this.#withSession(arrived, grant, modern), body)
   }
 
   /**
@@ -110,7 +110,7 @@ export class HttpProxy implements HttpHandler {
    *
    * @throws HttpRejection 404 if the grant has not opened the session of a legacy request
    */
-  #exchange({ request, response }: ArrivedRequest, grant: Grant, modern: boolean): IdentifiedRequest {
+  #withSession({ request, response }: ArrivedRequest, grant: Grant, modern: boolean): IdentifiedRequest {
     const { grants, owners } = this.#options
     if (!modern) checkSession(request.headers, grant, grants, owners)
     const session = modern ? null : (request.headers['mcp-session-id']?.toString() ?? null)

@@ -340,12 +340,12 @@ function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
       sink.ended(`did not accept this gateway's credential (HTTP ${status})`)
     else if (status >= 300) {
       // A modern JSON-RPC error arrives with an HTTP error status.
-      for (const message of parsed(read.text) ?? []) {
+      for (const message of parseMessages(read.text) ?? []) {
         if (isObject(message) && isObject(message.error)) sink.message(message)
       }
       sink.ended(`answered HTTP ${status}${excerpt(read.text)}`)
     } else {
-      const messages = parsed(read.text)
+      const messages = parseMessages(read.text)
       for (const message of messages ?? []) sink.message(message)
       // The error does not quote the body, because the body could be a list that names hidden tools.
       sink.ended(
@@ -369,7 +369,7 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
     tooLong: () => end('sent an event that is too long'),
     event: ({ data }) => {
       if (over || data.trim() === '') return
-      const messages = parsed(data)
+      const messages = parseMessages(data)
       if (messages === undefined) end('sent an event that is not JSON')
       for (const message of messages ?? []) sink.message(message)
     },
@@ -384,7 +384,7 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
 }
 
 /** Parses JSON and returns its messages as a list. @returns undefined if the text is not JSON */
-function parsed(text: string): unknown[] | undefined {
+function parseMessages(text: string): unknown[] | undefined {
   try {
     const message: unknown = JSON.parse(text)
     return Array.isArray(message) ? message : [message]
