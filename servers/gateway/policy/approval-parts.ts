@@ -32,9 +32,9 @@ export function readApprovals(place: Place | undefined): number {
   const fields = place?.fields(['dedupe_window', 'notify'])
   const notify = fields?.get('notify')
   const webhook = notify?.fields(['webhook'])?.get('webhook')
-  const url = webhook?.entries('it takes the key url')?.find(([key]) => key === 'url')
+  const url = webhook?.entries('write a map with the key url')?.find(([key]) => key === 'url')
   if (webhook?.node.kind === 'map' && url === undefined) webhook.refuse('has no url', 'add the key url')
-  url?.[1].text('the URL of the webhook')
+  url?.[1].text('write the URL of the webhook')
   notify?.warn(
     'webhook_not_sent',
     'names a webhook. Intercept posts each approval request to the webhook, but the reference gateway does not',
@@ -65,7 +65,7 @@ export function readSpend(place: Place): Extract<Demand, { kind: 'spend' }> {
 function readPrice(place: Place | undefined): number | undefined {
   const value = place?.plain()
   if (value === undefined || (typeof value === 'number' && value >= 0)) return value
-  return place?.mismatch('a price, 0 or more, e.g. 0.50')
+  return place?.mismatch('write a price, 0 or more, e.g. 0.50')
 }
 
 function readDuration(place: Place | undefined): number {

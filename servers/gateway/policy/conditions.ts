@@ -17,7 +17,7 @@ export type CounterFinder = (path: string, place: Place) => string | undefined
  * @param counters finds the counters of `state.` paths. Undefined if the dialect has no such paths
  */
 export function readConditions(place: Place, counters?: CounterFinder): Condition[] {
-  return (place.items('it takes a list of conditions') ?? []).flatMap(item => {
+  return (place.items('write a list of conditions') ?? []).flatMap(item => {
     const fields = item.fields(CONDITION_KEYS)
     return fields === undefined ? [] : readCondition(fields, counters)
   })
@@ -30,7 +30,7 @@ export function readCondition(
 ): Condition[] {
   const pathPlace = fields.require('path', 'name an argument, e.g. args.name')
   const path = pathPlace?.text()
-  const op = fields.require('op', `it is one of ${OPERATORS.join(', ')}`)?.oneOf(OPERATORS)
+  const op = fields.require('op', `write one of ${OPERATORS.join(', ')}`)?.oneOf(OPERATORS)
   const valuePlace = fields.require('value', 'add the value with which the argument is compared')
   const subject =
     pathPlace === undefined || path === undefined ? undefined : readSubject(path, pathPlace, counters)
@@ -43,7 +43,8 @@ export function readCondition(
 function readSubject(path: string, place: Place, counters: CounterFinder | undefined): Subject | undefined {
   if (path.startsWith('args.')) {
     const keys = path.slice('args.'.length).split('.')
-    if (keys.includes('')) return place.mismatch('keys joined by dots, e.g. args.name or args.options.name')
+    if (keys.includes(''))
+      return place.mismatch('write keys joined by dots, e.g. args.name or args.options.name')
     if (/[[\]*]/.test(path)) {
       place.warn(
         'odd_path',

@@ -29,8 +29,8 @@ export function readSharedKeys(
 
 function readHide(place: Place | undefined): string[] {
   const names = new Set<string>()
-  for (const item of place?.items('a list of tool names') ?? []) {
-    const name = item.text('the name of a tool, or "*"')
+  for (const item of place?.items('write a list of tool names') ?? []) {
+    const name = item.text('write the name of a tool, or "*"')
     if (name === undefined) continue
     if (names.has(name)) item.refuse(`is ${shown(name)} a second time`, 'remove one of them')
     else if (name !== '*' && name.includes('*')) item.mismatch('"*" cannot be a part of a name')
@@ -63,7 +63,7 @@ export function readTools(
 ): { tools: Map<string, Rule[]>; everyTool: Rule[] } {
   const tools = new Map<string, Rule[]>()
   let every: Rule[] = []
-  for (const [tool, value] of place?.entries('it takes names of tools') ?? []) {
+  for (const [tool, value] of place?.entries('write a map with the names of tools as keys') ?? []) {
     if (tool.trim() === '') value.refuse('has a blank name', 'name a tool')
     else if (tool === '*' && everyTool === true) every = read(tool, value)
     else if (tool.includes('*')) {

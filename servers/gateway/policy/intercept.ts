@@ -320,7 +320,7 @@ function readState(place: Place, scope: string): StateBlock | undefined {
   const fields = place.fields(STATE_KEYS)
   if (fields === undefined) return undefined
   const counter = fields.require('counter', 'add a name for the counter')?.text()
-  const window = fields.require('window', `it is one of ${WINDOW_NAMES.join(', ')}`)?.oneOf(WINDOW_NAMES)
+  const window = fields.require('window', `write one of ${WINDOW_NAMES.join(', ')}`)?.oneOf(WINDOW_NAMES)
   const amount = readAmount(fields)
   if (counter === undefined || window === undefined || amount === undefined) return undefined
   return { path: `state.${scope}.${counter}`, windowMs: WINDOWS[window], amount }

@@ -79,7 +79,7 @@ export class Place {
     const value = this.plain()
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value
     const most = max === Number.MAX_SAFE_INTEGER ? 'or more' : `to ${max}`
-    return this.mismatch(`a whole number, ${min} ${most}`)
+    return this.mismatch(`write a whole number, ${min} ${most}`)
   }
 
   oneOf<Word extends string | boolean>(words: readonly Word[], remedy?: string): Word | undefined {
@@ -108,8 +108,6 @@ export class Fields<Key extends string> {
 function suggestion(given: Plain, known: readonly (string | boolean)[]): string {
   const words = known.filter(word => typeof word === 'string')
   const near = typeof given === 'string' ? closestName(given, words) : undefined
-  const all = `it is one of ${known.join(', ')}`
-  return near === undefined
-    ? all
-    : `${JSON.stringify(near)} is probably meant. It is one of ${known.join(', ')}`
+  const all = `write one of ${known.join(', ')}`
+  return near === undefined ? all : `${JSON.stringify(near)} is probably meant; ${all}`
 }

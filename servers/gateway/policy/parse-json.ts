@@ -33,7 +33,7 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
     const [what, remedy] = explain(text, first)
     return findings.refuse(lineAt(first.offset), '', what, remedy)
   }
-  if (tree === undefined) return findings.refuse(1, '', 'the text is empty', 'a policy is a JSON object')
+  if (tree === undefined) return findings.refuse(1, '', 'the text is empty', 'write a JSON object')
   return located(tree, lineAt, findings)
 }
 
@@ -48,7 +48,7 @@ function trailingComma(text: string, { offset }: ParseError): [number, string][]
 }
 
 function explain(text: string, { error }: ParseError): [what: string, remedy: string] {
-  if (text.trim() === '') return ['the text is empty', 'a policy is a JSON object']
+  if (text.trim() === '') return ['the text is empty', 'write a JSON object']
   const code = printParseErrorCode(error)
   return REMEDIES[code] ?? [`is not JSON (${code})`, 'check this line and the value before it']
 }

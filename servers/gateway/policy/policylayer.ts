@@ -69,7 +69,7 @@ function readTool(tool: string, place: Place): Rule[] {
 
 /** Reads the entries of `require` or `deny_if`. Each entry becomes one rule. */
 function readConditionRules(place: Place | undefined, tool: string, list: 'require' | 'deny_if'): Rule[] {
-  return (place?.items('a list of objects with conditions') ?? []).flatMap((item, at) => {
+  return (place?.items('write a list of objects with conditions') ?? []).flatMap((item, at) => {
     const read = readEntry(item, list)
     if (read === undefined) return []
     const { conditions, onDeny } = read
@@ -130,7 +130,7 @@ function readApproval(place: Place | undefined, tool: string): Rule[] {
  *   separate
  */
 function readLimits(place: Place | undefined, owner: string, scope: string): Rule[] {
-  const limits = (place?.items('a list of limits') ?? []).flatMap(item => {
+  const limits = (place?.items('write a list of limits') ?? []).flatMap(item => {
     const rule = readLimit(item, owner, scope)
     return rule === undefined ? [] : [{ place: item, rule }]
   })
@@ -142,7 +142,7 @@ function readLimit(item: Place, owner: string, scope: string): Rule | undefined 
   const fields = item.fields(LIMIT_KEYS)
   if (fields === undefined) return undefined
   const counter = fields.require('counter', 'add a name for the counter, which denials show')?.text()
-  const windowPlace = fields.require('window', `it is one of ${WINDOW_NAMES.join(', ')}`)
+  const windowPlace = fields.require('window', `write one of ${WINDOW_NAMES.join(', ')}`)
   const window = windowPlace?.oneOf(WINDOW_NAMES)
   const max = fields.require('max', 'write the maximum number of calls in a window')?.wholeNumber(1)
   const each = fields.require('scope', SCOPE_REMEDY)?.oneOf(['grant'], SCOPE_REMEDY)

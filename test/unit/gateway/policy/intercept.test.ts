@@ -162,7 +162,7 @@ it('tells everything that is wrong at once, in the order of the file, and what w
   const text = `${inRule('{ name: n, action: block }')}\ndefault: no\nhide: [x, x]`
   expect(problemsOf(text)).toHaveLength(4)
   expect(() => readPolicy(text, 'p.yaml')).toThrow(
-    'p.yaml:5: tools.t.rules[0].action is "block": it is one of evaluate, deny, require_approval, approve',
+    'p.yaml:5: tools.t.rules[0].action is "block": write one of evaluate, deny, require_approval, approve',
   )
 })
 
