@@ -20,11 +20,11 @@ export interface ChangeWatcher<Entry> {
   stopped?(): void
 }
 
-/** A record whose changes can be read from any position: the journal, or the decisions of gateways. */
+/** The journal or the record of the gateways. The feed can read its changes from any position. */
 export interface ChangeSource<Entry extends Changed> {
-  /** Number of changes. */
+  /** Number of changes since the start. It is also the number of the latest change. */
   readonly changes: number
-  /** Number of entries that are no longer kept. */
+  /** Number of the oldest entries that are no longer kept. */
   readonly dropped: number
   /**
    * Returns the entries that were changed after `change`, in the order of their changes. `complete` is false
@@ -34,37 +34,39 @@ export interface ChangeSource<Entry extends Changed> {
   watch(watcher: ChangeWatcher<Entry>): () => void
 }
 
-/** Returns the event for an entry. Undefined if the entry has no event. */
-export type Teller<Entry> = (entry: Entry) => { name: string; json: string } | undefined
+/** Returns the event that reports an entry. Returns undefined if the stream does not report the entry. */
+export type EventFormatter<Entry> = (entry: Entry) => { name: string; json: string } | undefined
 
 /**
  * Sends the changes of a source on an event stream.
  *
- * Nothing is queued for a slow reader. The feed keeps the reader's position among the changes, and continues
- * there when the reader reads again. The reader gets only the last state of an entry. A `gap` event reports
- * changes that the source has dropped.
+ * The feed queues nothing for a slow reader. It stores the number of the last change that it has sent, and
+ * continues after that change when the reader reads again. If an entry has changed several times meanwhile,
+ * the reader gets only its latest state. A `gap` event reports that the source has dropped entries.
  */
 export class ChangeFeed<Entry extends Changed> {
   readonly #source: ChangeSource<Entry>
-  readonly #tell: Teller<Entry>
-  #place: number
-  /** Number of dropped entries that were reported. */
-  #toldDropped = 0
+  readonly #formatEvent: EventFormatter<Entry>
+  /** The number of the last change that was sent, or that has no event. */
+  #position: number
+  /** Number of dropped entries that the last `gap` event reported. */
+  #reportedDropped = 0
   /** Entries that were read from the source and not sent yet. */
   #batch: { entry: Entry; change: number }[] = []
-  /** Whether the feed waits for the reader, or has not begun. */
+  /** True while the feed waits for the reader, and before `run`. */
   #behind = true
   #stream: SseStream | undefined
 
-  /** @param after the number of the change after which the feed begins */
-  constructor(source: ChangeSource<Entry>, tell: Teller<Entry>, after: number) {
+  /** @param after the feed sends the changes after the change with this number */
+  constructor(source: ChangeSource<Entry>, formatEvent: EventFormatter<Entry>, after: number) {
     this.#source = source
-    this.#tell = tell
-    // The number is from before a restart of the process, so all changes are new.
-    this.#place = after > source.changes ? 0 : after
+    this.#formatEvent = formatEvent
+    // A number that is too high is from before a restart of the process. The reader then knows none of the
+    // current changes.
+    this.#position = after > source.changes ? 0 : after
   }
 
-  /** Sends events until either side closes the stream. */
+  /** Sends events until the client or the source ends the stream. */
   run(stream: SseStream, response: ServerResponse): void {
     this.#stream = stream
     const leave = this.#source.watch({
@@ -82,7 +84,7 @@ export class ChangeFeed<Entry extends Changed> {
 
   #cleared(): void {
     this.#batch = []
-    this.#place = this.#source.changes
+    this.#position = this.#source.changes
     this.#event('cleared', '{}')
   }
 
@@ -90,35 +92,35 @@ export class ChangeFeed<Entry extends Changed> {
     this.#behind = false
     while (!this.#behind) {
       const next = this.#batch.shift()
-      // An entry that has changed again is sent at the position of its last change.
+      // An entry that has changed since it was read is skipped here. Its latest change comes later.
       if (next !== undefined && next.entry.changed === next.change) this.#send(next.entry)
       else if (next === undefined && !this.#readOn()) return
     }
   }
 
-  /** Reads the next changes of the source. @returns whether there are any */
+  /** Reads the next changes of the source into the batch. @returns true if there are any */
   #readOn(): boolean {
-    const { entries, complete } = this.#source.changesAfter(this.#place, BATCH)
-    if (!complete) this.#gap()
+    const { entries, complete } = this.#source.changesAfter(this.#position, BATCH)
+    if (!complete) this.#reportGap()
     this.#batch = entries.map(entry => ({ entry, change: entry.changed }))
     return entries.length > 0
   }
 
-  #gap(): void {
+  #reportGap(): void {
     const { dropped } = this.#source
-    if (dropped === this.#toldDropped) return
-    this.#toldDropped = dropped
+    if (dropped === this.#reportedDropped) return
+    this.#reportedDropped = dropped
     this.#event('gap', JSON.stringify({ dropped }))
   }
 
   #send(entry: Entry): void {
-    this.#place = entry.changed
-    const told = this.#tell(entry)
-    if (told !== undefined) this.#event(told.name, told.json)
+    this.#position = entry.changed
+    const event = this.#formatEvent(entry)
+    if (event !== undefined) this.#event(event.name, event.json)
   }
 
   #event(name: string, json: string): void {
-    const more = this.#stream?.sendNamed(name, `${this.#place}`, json, () => this.#catchUp())
+    const more = this.#stream?.sendNamed(name, `${this.#position}`, json, () => this.#catchUp())
     if (more === false) this.#behind = true
   }
 }

@@ -24,8 +24,8 @@ export interface ControlPlane {
 }
 
 /**
- * Opens the control plane of an instance on a port of its own, so that the servers have only the routes of
- * the real ones.
+ * Opens the control plane of an instance. It has its own port, so that the stand-ins have only the routes of
+ * the real services.
  *
  * @throws Refusal `port_busy` or `cannot_listen`
  */
@@ -37,9 +37,9 @@ export async function openControlPlane<Snapshot>(
     host,
     port,
     name: 'control',
-    // Pages of other origins are refused. An agent may serve a page that the user's browser opens, and that
-    // page must not decide about calls.
     allowedHosts,
+    // Pages of other origins are refused. Otherwise, an agent could serve a page that approves the agent's
+    // own calls when the user opens the page in a browser.
     ownPagesOnly: true,
     async handlers(url) {
       const api = createControlApi(controlled, url)
@@ -69,12 +69,12 @@ function createControlApi<Snapshot>(controlled: Controlled<Snapshot>, url: strin
     rehearsalRoute(controlled),
     ...pageRoutes(),
   )
-  return createCheckedApi({ name: 'control', operations, hint: 'GET / lists what there is', log })
+  return createCheckedApi({ name: 'control', operations, hint: 'GET / lists all routes', log })
 }
 
 /**
- * Joins the approvals of all gateways into one list, each with its server. Ids of approvals are unique in an
- * instance.
+ * Joins the approvals of all gateways into one list. Each approval in the list names the server of its
+ * gateway. Two approvals of an instance never have the same id.
  */
 function allApprovals({ all }: ControlledGateways): ControlledApprovals {
   return {

@@ -23,24 +23,24 @@ export interface Controlled<Snapshot> {
   readonly instance: Instance
   readonly instanode?: ControlledInstanode<unknown>
   readonly safebot?: ControlledServer<unknown>
-  /** The schema of each server's view, also for a server that this instance does not have. */
+  /** The schemas for the states of both servers, even if this instance has only one of them. */
   readonly views: ViewSchemas
   readonly gateways: ControlledGateways
   /**
    * Resets the instance to a world.
    *
-   * @param options `world` is a name in fixtures/worlds, or the world itself. It is never a path. Default:
-   *   the world of the start
+   * @param options `world` is the name of a world in fixtures/worlds, or the world itself. It is never a
+   *   path. Default: the world with which the instance was started
    */
   reset(options: { world?: string | Record<string, unknown> }): Promise<void>
   snapshot(): Promise<Snapshot>
   restore(snapshot: Snapshot): Promise<void>
-  /** Deletes a snapshot. */
+  /** Frees the resources of a snapshot that is no longer needed. */
   discard(snapshot: Snapshot): Promise<void>
   /**
-   * Starts a waiting rehearsal.
+   * Starts the rehearsal that waits for its start. The method is missing if no rehearsal uses this instance.
    *
-   * @returns whether a rehearsal was waiting. Undefined if this instance has none
+   * @returns true if a rehearsal was waiting
    */
   startRehearsal?(): boolean
 }

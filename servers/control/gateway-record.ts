@@ -2,7 +2,7 @@ import type { Approval } from '../../shared/schemas/approval.js'
 import type { AuditEntry, AuditFilter, AuditOutcome, GatewayEntry } from '../../shared/schemas/audit.js'
 import type { ChangeSource, ChangeWatcher } from './change-feed.js'
 
-/** Number of events that are kept. A gateway's own audit keeps the same number. */
+/** Number of events that are kept. The audit of one gateway keeps the same number. */
 const MAX_EVENTS = 10_000
 
 /** A decision about a call, or a new or changed approval. */
@@ -11,7 +11,7 @@ export type GatewayChange = { readonly changed: number } & (
   | { readonly kind: 'approval'; readonly approval: Approval & { server: string } }
 )
 
-/** Number of decisions with one outcome, by the gateway of one server. */
+/** Number of decisions with this outcome by the gateway of this server. */
 export interface OutcomeCount {
   server: string
   outcome: AuditOutcome
@@ -27,8 +27,8 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
   #changes = 0
   #seq = 0
   #dropped = 0
-  /** The number of the latest change that is no longer kept. */
-  #lost = 0
+  /** The number of the latest change that was dropped. 0 if none was dropped. */
+  #lastDropped = 0
 
   /** @param onError receives the error of a watcher that throws */
   constructor(onError: (error: unknown) => void) {
@@ -43,7 +43,9 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
     return this.#dropped
   }
 
-  /** Number of decisions by server and outcome since the start. `clear` does not change these numbers. */
+  /**
+   * Number of decisions since the start for each server and outcome. `clear` does not change these numbers.
+   */
   get counts(): OutcomeCount[] {
     return [...this.#counts.values()]
   }
@@ -71,14 +73,14 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
       if (event.kind !== 'audit' || event.entry.seq <= after) continue
       if (entries.length === limit) break
       next = event.entry.seq
-      if (isPicked(event, where)) entries.push(event.entry)
+      if (matchesFilter(event, where)) entries.push(event.entry)
     }
     return { entries, next, dropped: this.#dropped }
   }
 
   changesAfter(change: number, limit: number): { entries: GatewayChange[]; complete: boolean } {
-    const behind = this.#events.filter(({ changed }) => changed > change)
-    return { entries: behind.slice(0, limit), complete: this.#lost <= change }
+    const later = this.#events.filter(({ changed }) => changed > change)
+    return { entries: later.slice(0, limit), complete: this.#lastDropped <= change }
   }
 
   watch(watcher: ChangeWatcher<GatewayChange>): () => void {
@@ -90,7 +92,7 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
   clear(): void {
     this.#events = []
     this.#dropped = 0
-    this.#lost = 0
+    this.#lastDropped = 0
     for (const watcher of this.#watchers) watcher.cleared?.()
   }
 
@@ -102,7 +104,7 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
 
   #add(event: GatewayChange): void {
     this.#events.push(event)
-    // Events are removed only now and then, because moving ten thousand events is slow.
+    // Each trim moves ten thousand events in memory, which is slow. Most calls therefore do not trim.
     if (this.#events.length >= 2 * MAX_EVENTS) this.#trim()
     for (const watcher of this.#watchers) {
       try {
@@ -114,9 +116,9 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
   }
 
   #trim(): void {
-    const gone = this.#events.splice(0, this.#events.length - MAX_EVENTS)
-    this.#dropped += gone.filter(({ kind }) => kind === 'audit').length
-    this.#lost = gone.at(-1)?.changed ?? this.#lost
+    const dropped = this.#events.splice(0, this.#events.length - MAX_EVENTS)
+    this.#dropped += dropped.filter(({ kind }) => kind === 'audit').length
+    this.#lastDropped = dropped.at(-1)?.changed ?? this.#lastDropped
   }
 
   #count(server: string, outcome: AuditOutcome): void {
@@ -127,12 +129,12 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
   }
 }
 
-/** Returns whether an event matches a filter. Only calls have an `outcome`. */
-export function isPicked(event: GatewayChange, { server, tool, outcome }: AuditFilter): boolean {
-  const about = event.kind === 'audit' ? event.entry : event.approval
+/** Returns whether an event matches a filter. `outcome` does not filter approvals, which have no outcome. */
+export function matchesFilter(event: GatewayChange, { server, tool, outcome }: AuditFilter): boolean {
+  const subject = event.kind === 'audit' ? event.entry : event.approval
   return (
-    (server === undefined || about.server === server) &&
-    (tool === undefined || about.tool === tool) &&
+    (server === undefined || subject.server === server) &&
+    (tool === undefined || subject.tool === tool) &&
     (outcome === undefined || event.kind === 'approval' || event.entry.outcome === outcome)
   )
 }

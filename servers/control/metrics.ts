@@ -20,23 +20,23 @@ export async function renderMetrics({
     figures.add({
       name: 'gateway_calls_total',
       kind: 'counter',
-      about: 'Calls that gateways have judged',
+      about: 'Calls that a gateway has allowed or denied',
       labels: { server, outcome },
       value: count,
     })
   }
   const servers = [instanode, safebot].flatMap(server => server ?? [])
-  for (const gauges of await Promise.all(servers.map(readable))) {
+  for (const gauges of await Promise.all(servers.map(gaugesOf))) {
     for (const gauge of gauges) figures.add({ kind: 'gauge', ...gauge })
   }
   const ofStore = instance.store === undefined ? [] : await storeGauges(instance.store)
-  for (const gauge of [...ofStore, ...ofInstance(instance), ...ofProcess()]) {
+  for (const gauge of [...ofStore, ...instanceGauges(instance), ...processGauges()]) {
     figures.add({ kind: 'gauge', ...gauge })
   }
   figures.add({
     name: 'journal_dropped_total',
     kind: 'counter',
-    about: 'Entries let go since it was cleared',
+    about: 'Entries that the journal has dropped since it was last cleared',
     labels: {},
     value: instance.journal.dropped,
   })
@@ -44,7 +44,7 @@ export async function renderMetrics({
     figures.add({
       name: 'fault_hits',
       kind: 'gauge',
-      about: 'How often the faults that are set now were carried out',
+      about: 'Number of times that each fault was applied, for the faults that are set now',
       labels: { server, ...(tool === undefined ? { method } : { tool }) },
       value: hits,
     })
@@ -53,10 +53,10 @@ export async function renderMetrics({
 }
 
 /**
- * Returns the gauges of a server. Empty while the store does not answer, which the gauge `store_available`
- * shows.
+ * Returns the gauges of a server. Returns none if the store does not answer. The gauge `store_available` is
+ * then 0.
  */
-async function readable(server: Pick<ControlledServer<unknown>, 'gauges'>): Promise<Gauge[]> {
+async function gaugesOf(server: Pick<ControlledServer<unknown>, 'gauges'>): Promise<Gauge[]> {
   try {
     return await server.gauges()
   } catch (error) {
@@ -71,7 +71,7 @@ function addCalls(figures: MetricsText, { tally }: Instance): void {
       figures.add({
         name: 'calls_total',
         kind: 'counter',
-        about: 'Requests that have ended. The tool is empty for requests without a tool',
+        about: 'Requests that have ended. The label tool is empty if a request names no tool',
         labels: { server, tool: tool ?? '', outcome },
         value: count,
       })
@@ -83,7 +83,7 @@ function addCalls(figures: MetricsText, { tally }: Instance): void {
         name: 'requests_total',
         kind: 'counter',
         about:
-          'Requests that have ended, by MCP revision; without a revision: those that name none, and those of HTTP APIs',
+          'Requests that have ended. The label protocol is empty for HTTP APIs, and if a request names no MCP revision',
         labels: { server, protocol: protocol ?? '', outcome },
         value: count,
       })
@@ -97,7 +97,7 @@ function addDurations(figures: MetricsText, { server, tool, durations, totalMs }
   const metric = {
     name: 'call_duration_seconds',
     kind: 'histogram',
-    about: 'How long requests took, by the machine’s time',
+    about: 'Durations of requests, in machine time',
   } as const
   let count = 0
   for (const [at, ended] of durations.entries()) {
@@ -110,29 +110,39 @@ function addDurations(figures: MetricsText, { server, tool, durations, totalMs }
   figures.add({ ...metric, labels, value: count, suffix: '_count' })
 }
 
-function ofInstance({ name, clock, journal }: Instance): Gauge[] {
+function instanceGauges({ name, clock, journal }: Instance): Gauge[] {
   const labels = {}
   return [
     {
       name: 'info',
-      about: 'Which instance this is',
+      about: 'The name of the instance and the mode of its clock. The value is always 1',
       labels: { instance: name, clock: clock.mode },
       value: 1,
     },
-    { name: 'clock_seconds', about: 'Time of the clock, since 1970', labels, value: clock.now() / 1000 },
+    {
+      name: 'clock_seconds',
+      about: 'Time of the clock, in seconds since 1970',
+      labels,
+      value: clock.now() / 1000,
+    },
     {
       name: 'clock_offset_seconds',
-      about: 'How far the clock is ahead of the machine’s',
+      about: 'Seconds by which the clock of the instance is ahead of machine time',
       labels,
       value: Math.round(clock.now() - machineNow()) / 1000,
     },
     { name: 'wakeups_pending', about: 'Pending wake-ups', labels, value: clock.pending },
-    { name: 'journal_entries', about: 'Entries kept', labels, value: journal.size },
-    { name: 'journal_bytes', about: 'Bytes of request bodies kept', labels, value: journal.bytes },
+    { name: 'journal_entries', about: 'Entries in the journal', labels, value: journal.size },
+    {
+      name: 'journal_bytes',
+      about: 'Bytes of the request bodies in the journal',
+      labels,
+      value: journal.bytes,
+    },
   ]
 }
 
-function ofProcess(): Gauge[] {
+function processGauges(): Gauge[] {
   const { rss, heapUsed } = process.memoryUsage()
   return [
     { name: 'process_resident_bytes', about: 'Resident memory', labels: {}, value: rss },
@@ -149,8 +159,8 @@ interface Sample extends Gauge {
 }
 
 /**
- * Writes metrics in the text format of Prometheus, version 0.0.4. All lines of a metric are together under
- * one heading.
+ * Formats metrics in the text format of Prometheus, version 0.0.4. All samples of a metric follow its `HELP`
+ * and `TYPE` lines.
  */
 class MetricsText {
   readonly #lines = new Map<string, string[]>()
@@ -165,7 +175,7 @@ class MetricsText {
       ]
       this.#lines.set(metric, lines)
     }
-    lines.push(`${metric}${suffix}${written(labels)} ${number(value)}`)
+    lines.push(`${metric}${suffix}${formatLabels(labels)} ${formatNumber(value)}`)
   }
 
   get text(): string {
@@ -173,7 +183,7 @@ class MetricsText {
   }
 }
 
-function written(labels: Gauge['labels']): string {
+function formatLabels(labels: Gauge['labels']): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }
@@ -182,7 +192,7 @@ function escaped(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
-function number(value: number): string {
+function formatNumber(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf'
   if (value === Number.NEGATIVE_INFINITY) return '-Inf'
   return String(value)

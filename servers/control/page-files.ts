@@ -5,7 +5,10 @@ import { checkedOperation } from '../../shared/http/checked-operation.js'
 import type { Operation } from '../../shared/http/operation.js'
 import { compiled } from '../../shared/util/compiled.js'
 
-/** Allows only files of this server. Forbids inline scripts, other hosts, and the use of text as markup. */
+/**
+ * The content security policy. It allows only files from this server. It forbids inline scripts, other hosts,
+ * and scripts that insert text as HTML.
+ */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -26,20 +29,20 @@ const HEADERS = {
   'Referrer-Policy': 'no-referrer',
 }
 
-/** The files of the page by name, with their media types. The build creates them. */
+/** The names and media types of the page's files. The build creates these files. */
 const FILES = {
   'page.css': 'text/css; charset=utf-8',
   'page.js': 'text/javascript; charset=utf-8',
   'icon.svg': 'image/svg+xml',
 } as const
 
-/** Sends the page itself. */
+/** Sends the HTML file of the page. */
 export function sendPage(response: Response): Promise<undefined> {
   return sendFile(response, 'page.html', 'text/html; charset=utf-8')
 }
 
 /**
- * Returns the routes of the page's files. They are not in the list of routes, because no other client needs
+ * Returns the routes of the page's files. `GET /` does not list these routes, because only the page needs
  * them.
  */
 export function pageRoutes(): Operation[] {

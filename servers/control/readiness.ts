@@ -3,13 +3,13 @@ import { withinLimit } from '../../shared/clock/within-limit.js'
 import type { Checks, ControlledServer, Gauge } from '../../shared/instance.js'
 import type { StoreDatabase } from '../../shared/records/store-database.js'
 
-/** Maximum time of a check, in milliseconds. It is longer than the time limits of a server's own checks. */
+/** Time limit of a check, in milliseconds. A server's own checks have shorter limits, so they end first. */
 const PROBE_MS = 2000
 
 /** A server that can check its parts. */
 type Checked = Pick<ControlledServer<unknown>, 'checks'>
 
-/** Runs one check. @returns `ok`, or the message of its error */
+/** Runs one check. @returns `ok`, or the message of the error that the check threw */
 export async function probe(machine: Clock, ask: () => Promise<unknown>): Promise<string> {
   try {
     await withinLimit({ machine, ms: PROBE_MS, what: 'the check' }, ask)
@@ -24,18 +24,24 @@ export async function probeAll(
   machine: Clock,
   servers: Readonly<Record<string, Checked | undefined>>,
 ): Promise<{ checks: Record<string, Checks>; failed: string[] }> {
-  const looked = await Promise.all(
+  const results = await Promise.all(
     Object.entries(servers).flatMap(([name, server]) =>
-      server === undefined ? [] : [look(machine, name, server)],
+      server === undefined ? [] : [checkServer(machine, name, server)],
     ),
   )
-  const failed = looked.flatMap(([name, checks]) =>
-    Object.entries(checks).flatMap(([what, found]) => (found === 'ok' ? [] : [`${name} ${what}: ${found}`])),
+  const failed = results.flatMap(([name, checks]) =>
+    Object.entries(checks).flatMap(([part, result]) =>
+      result === 'ok' ? [] : [`${name} ${part}: ${result}`],
+    ),
   )
-  return { checks: Object.fromEntries(looked), failed }
+  return { checks: Object.fromEntries(results), failed }
 }
 
-async function look(machine: Clock, name: string, server: Checked): Promise<[name: string, checks: Checks]> {
+async function checkServer(
+  machine: Clock,
+  name: string,
+  server: Checked,
+): Promise<[name: string, checks: Checks]> {
   try {
     return [name, await withinLimit({ machine, ms: PROBE_MS, what: 'the check' }, () => server.checks())]
   } catch (error) {
@@ -47,7 +53,7 @@ async function look(machine: Clock, name: string, server: Checked): Promise<[nam
 export async function storeChecks(store: StoreDatabase, machine: Clock): Promise<Checks> {
   return {
     postgres: await probe(machine, () => store.ping()),
-    notices: store.notices.available ? 'ok' : 'they are not heard just now',
+    notices: store.notices.available ? 'ok' : 'the connection that receives notifications is down',
   }
 }
 
@@ -58,13 +64,13 @@ export async function storeChecks(store: StoreDatabase, machine: Clock): Promise
 export async function storeGauges(store: StoreDatabase): Promise<Gauge[]> {
   const available = (value: number): Gauge => ({
     name: 'store_available',
-    about: 'Whether the store answers',
+    about: '1 if the store answers, 0 if it does not',
     labels: {},
     value,
   })
   try {
     const { length: value } = await store.replicas()
-    return [available(1), { name: 'store_replicas', about: 'Replicas that live', labels: {}, value }]
+    return [available(1), { name: 'store_replicas', about: 'Running replicas', labels: {}, value }]
   } catch {
     return [available(0)]
   }

@@ -11,7 +11,7 @@ import { APPROVAL_TTL_MS } from './options.js'
 /** Maximum number of stored approvals. An agent in a loop must not fill the memory with requests. */
 const MAX_APPROVALS = 1000
 
-/** The parts of a call that its approval shows. */
+/** The parts of a call that the person who decides can see. */
 export type ApprovalRequest = Pick<
   Approval,
   'grant' | 'tool' | 'argumentKeys' | 'argsHash' | 'rule' | 'message'
@@ -19,28 +19,28 @@ export type ApprovalRequest = Pick<
 
 /** The time limits of an approval. */
 export interface ApprovalTerms {
-  /** The time in which the approval can be decided and used, in milliseconds from the request. */
+  /** Milliseconds from the request until the approval expires. Then it can no longer be decided or used. */
   readonly timeoutMs: number
-  /** The time in which the same call gets the pending approval again, in milliseconds from the request. */
+  /** Milliseconds from the request in which an identical call gets this approval, not a new one. */
   readonly dedupeMs: number
 }
 
-/** The terms of approvals in this project's own form. */
+/** The time limits of approvals that are not in the form of Intercept. */
 export const OWN_TERMS: ApprovalTerms = { timeoutMs: APPROVAL_TTL_MS, dedupeMs: APPROVAL_TTL_MS }
 
-interface Open {
+interface StoredApproval {
   approval: Approval
   expiresAtMs: number
-  /** The time from which the same call requests a new approval. */
+  /** The time from which an identical call requests a new approval, in milliseconds since the epoch. */
   dedupeUntilMs: number
-  /** Ends the wait of the held call. Undefined if no call is held for the approval. */
-  waiting: (() => void) | undefined
+  /** Answers the call that waits for the decision. Undefined if no call waits. */
+  endWait: (() => void) | undefined
   hold: Wakeup | undefined
 }
 
-/** The approvals at one moment, as plain data. */
+/** A copy of the approvals, as plain data. */
 export interface ApprovalsSnapshot {
-  readonly approvals: readonly Readonly<Pick<Open, 'approval' | 'expiresAtMs' | 'dedupeUntilMs'>>[]
+  readonly approvals: readonly Readonly<Pick<StoredApproval, 'approval' | 'expiresAtMs' | 'dedupeUntilMs'>>[]
   readonly ids: IdPositions
 }
 
@@ -50,17 +50,18 @@ export interface ApprovalsOptions {
 }
 
 /**
- * Keeps the requests for approval and the decisions on them.
+ * Stores the approvals of a gateway.
  *
- * An approval is `pending` until it is decided. `decide` changes the state to `approved` or `refused`. If a
- * call is held for the approval, `decide` changes the state to `used` instead of `approved`. The next
- * identical call changes `approved` to `used`. A failure of that call changes `used` back to `approved`.
- * `withdraw` changes `pending` to `withdrawn`. An expired approval is removed.
+ * A new approval is `pending`. `decide` changes its state to `approved` or `refused`. If a call waits for the
+ * decision, the call uses the approval at once, so `decide` changes the state to `used` instead of
+ * `approved`. Otherwise, the next identical call changes `approved` to `used`. If the upstream fails that
+ * call, `giveBack` changes `used` back to `approved`. `withdraw` changes `pending` to `withdrawn`. Expired
+ * approvals are removed.
  */
 export class Approvals {
   readonly #clock: Clock
   readonly #ids: IdSource
-  readonly #open = new Map<string, Open>()
+  readonly #stored = new Map<string, StoredApproval>()
   readonly #listeners = new Set<(approval: Approval) => void>()
 
   constructor({ clock, ids }: ApprovalsOptions) {
@@ -70,13 +71,13 @@ export class Approvals {
 
   /** Returns all stored approvals, the oldest first. */
   list(): Approval[] {
-    this.#forget()
-    return [...this.#open.values()].map(({ approval }) => approval)
+    this.#removeExpired()
+    return [...this.#stored.values()].map(({ approval }) => approval)
   }
 
   /**
-   * Calls `listener` whenever an approval is requested, changed or restored. The returned function ends the
-   * subscription.
+   * Calls `listener` with each approval that is requested, changed or restored. The returned function removes
+   * the listener.
    */
   subscribe(listener: (approval: Approval) => void): () => void {
     this.#listeners.add(listener)
@@ -84,73 +85,73 @@ export class Approvals {
   }
 
   /**
-   * Decides a pending approval. A held call passes or is refused immediately. Without a held call, the
-   * decision applies to the next identical call.
+   * Decides a pending approval. If a call waits for the decision, it passes or is refused immediately.
+   * Otherwise, the decision applies to the next identical call.
    *
    * @throws Refusal `unknown_approval`, or `approval_decided` if the approval is no longer pending
    */
   decide(id: string, decision: ApprovalDecision): Approval {
-    this.#forget()
-    const open = this.#open.get(id)
-    if (open === undefined) throw unknownApproval(id)
-    const { state } = open.approval
+    this.#removeExpired()
+    const stored = this.#stored.get(id)
+    if (stored === undefined) throw unknownApproval(id)
+    const { state } = stored.approval
     if (state !== 'pending') {
       throw new Refusal(
         'approval_decided',
         `approval ${id} is ${state} already`,
-        'have the call made again for a new one',
+        'make the call again to request a new approval',
       )
     }
     const approve = decision === 'approve'
-    // A call that is held for the approval uses the approval up.
-    const approved = open.waiting === undefined ? 'approved' : 'used'
-    this.#become(open, approve ? approved : 'refused')
-    this.#wake(open)
-    return open.approval
+    // The call that waits for the decision uses the approval.
+    const approved = stored.endWait === undefined ? 'approved' : 'used'
+    this.#setState(stored, approve ? approved : 'refused')
+    this.#wake(stored)
+    return stored.approval
   }
 
   /**
-   * Returns the decision on a call, if there is one. The call uses an approval up. A refusal stays valid
-   * until it expires.
+   * Returns the approval of a call, if it has been approved or refused. Returns undefined otherwise. An
+   * `approved` approval becomes `used`. A `refused` approval stays valid until it expires.
    */
   decided(request: ApprovalRequest): Approval | undefined {
-    this.#forget()
-    for (const open of this.#open.values()) {
-      const { state } = open.approval
-      if ((state !== 'approved' && state !== 'refused') || !sameCall(open.approval, request)) continue
-      if (state === 'approved') this.#become(open, 'used')
-      return open.approval
+    this.#removeExpired()
+    for (const stored of this.#stored.values()) {
+      const { state } = stored.approval
+      if ((state !== 'approved' && state !== 'refused') || !sameCall(stored.approval, request)) continue
+      if (state === 'approved') this.#setState(stored, 'used')
+      return stored.approval
     }
     return undefined
   }
 
   /**
-   * Makes a used approval valid for another call, because the upstream has failed the call that used the
-   * approval.
+   * Changes a `used` approval back to `approved`, because the upstream has failed the call that used it.
    */
   giveBack(id: string): void {
-    this.#forget()
-    const open = this.#open.get(id)
-    if (open?.approval.state === 'used') this.#become(open, 'approved')
+    this.#removeExpired()
+    const stored = this.#stored.get(id)
+    if (stored?.approval.state === 'used') this.#setState(stored, 'approved')
   }
 
   /**
-   * Requests an approval. Within the dedupe window, the same call gets the pending approval again.
+   * Requests an approval. Returns the pending approval of an identical call, if that call was made less than
+   * `dedupeMs` ago.
    *
    * @throws Refusal `too_many_approvals`
    */
   request(request: ApprovalRequest, { timeoutMs, dedupeMs }: ApprovalTerms = OWN_TERMS): Approval {
-    this.#forget()
-    for (const { approval, waiting, dedupeUntilMs } of this.#open.values()) {
-      const found = approval.state === 'pending' && waiting === undefined && this.#clock.now() < dedupeUntilMs
+    this.#removeExpired()
+    for (const { approval, endWait, dedupeUntilMs } of this.#stored.values()) {
+      const found = approval.state === 'pending' && endWait === undefined && this.#clock.now() < dedupeUntilMs
       if (found && sameCall(approval, request)) return approval
     }
-    if (this.#open.size >= MAX_APPROVALS) this.#dropSettled()
-    if (this.#open.size >= MAX_APPROVALS) {
+    if (this.#stored.size >= MAX_APPROVALS) this.#dropSettled()
+    if (this.#stored.size >= MAX_APPROVALS) {
       throw new Refusal(
         'too_many_approvals',
-        `${MAX_APPROVALS} approvals are waiting`,
-        'decide some of them first',
+        `${MAX_APPROVALS} approvals are stored already`,
+        'decide pending approvals, or wait until some have expired',
       )
     }
     const now = this.#clock.now()
@@ -167,32 +168,31 @@ export class Approvals {
   }
 
   /**
-   * Holds a call until its approval is decided, withdrawn or expired, but at most for `holdMs` milliseconds
-   * of the clock. Resolves with the approval. Resolves immediately if another call is held for the same
-   * approval.
+   * Resolves with the approval when it is decided, withdrawn or expired, but at the latest after `holdMs`
+   * milliseconds of the clock. Resolves immediately if another call already waits for the same approval.
    */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
-    const open = this.#open.get(approval.id)
-    if (open === undefined || open.waiting !== undefined) return Promise.resolve(approval)
+    const stored = this.#stored.get(approval.id)
+    if (stored === undefined || stored.endWait !== undefined) return Promise.resolve(approval)
     return new Promise(resolve => {
-      open.waiting = () => resolve(open.approval)
-      const until = Math.min(this.#clock.now() + holdMs, open.expiresAtMs)
-      open.hold = this.#clock.wakeAt(until, () => this.#wake(open))
+      stored.endWait = () => resolve(stored.approval)
+      const until = Math.min(this.#clock.now() + holdMs, stored.expiresAtMs)
+      stored.hold = this.#clock.wakeAt(until, () => this.#wake(stored))
     })
   }
 
-  /** Withdraws a pending approval, because its caller has disconnected. */
+  /** Withdraws a pending approval. Used when the caller that requested it has disconnected. */
   withdraw(id: string): void {
-    const open = this.#open.get(id)
-    if (open === undefined || open.approval.state !== 'pending') return
-    this.#become(open, 'withdrawn')
-    this.#wake(open)
+    const stored = this.#stored.get(id)
+    if (stored === undefined || stored.approval.state !== 'pending') return
+    this.#setState(stored, 'withdrawn')
+    this.#wake(stored)
   }
 
-  /** Returns the approvals as plain data. Held calls continue to wait. */
+  /** Returns the approvals as plain data. Calls that wait for a decision continue to wait. */
   snapshot(): ApprovalsSnapshot {
-    this.#forget()
-    const approvals = [...this.#open.values()].map(({ approval, expiresAtMs, dedupeUntilMs }) => ({
+    this.#removeExpired()
+    const approvals = [...this.#stored.values()].map(({ approval, expiresAtMs, dedupeUntilMs }) => ({
       approval,
       expiresAtMs,
       dedupeUntilMs,
@@ -201,61 +201,61 @@ export class Approvals {
   }
 
   /**
-   * Restores approvals and notifies the listeners of each approval. Held calls are not approved, because
-   * their approvals are replaced.
+   * Replaces all approvals, and calls the listeners with each new one. Calls that wait for a decision are
+   * refused, because their approvals no longer exist.
    */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()
-    this.#open.clear()
+    this.#stored.clear()
     this.#ids.moveTo(ids)
     for (const kept of approvals) this.#add(kept)
   }
 
-  /** Withdraws all pending approvals, so that held calls end without approval. */
+  /** Withdraws all pending approvals, so that no call waits for a decision any longer. */
   close(): void {
-    for (const { approval } of [...this.#open.values()]) this.withdraw(approval.id)
+    for (const { approval } of [...this.#stored.values()]) this.withdraw(approval.id)
   }
 
   #add(kept: ApprovalsSnapshot['approvals'][number]): void {
-    this.#open.set(kept.approval.id, { ...kept, waiting: undefined, hold: undefined })
-    this.#tell(kept.approval)
+    this.#stored.set(kept.approval.id, { ...kept, endWait: undefined, hold: undefined })
+    this.#notifyListeners(kept.approval)
   }
 
-  #wake(open: Open): void {
-    const { waiting, hold } = open
-    open.waiting = undefined
-    open.hold = undefined
+  #wake(stored: StoredApproval): void {
+    const { endWait, hold } = stored
+    stored.endWait = undefined
+    stored.hold = undefined
     hold?.cancel()
-    waiting?.()
+    endWait?.()
   }
 
-  #become(open: Open, state: ApprovalState): void {
-    open.approval = { ...open.approval, state }
-    this.#tell(open.approval)
+  #setState(stored: StoredApproval, state: ApprovalState): void {
+    stored.approval = { ...stored.approval, state }
+    this.#notifyListeners(stored.approval)
   }
 
-  #tell(approval: Approval): void {
+  #notifyListeners(approval: Approval): void {
     for (const listener of this.#listeners) listener(approval)
   }
 
   #dropSettled(): void {
-    for (const [id, { approval }] of this.#open) {
-      if (approval.state === 'used' || approval.state === 'withdrawn') this.#open.delete(id)
+    for (const [id, { approval }] of this.#stored) {
+      if (approval.state === 'used' || approval.state === 'withdrawn') this.#stored.delete(id)
     }
   }
 
-  /** Removes expired approvals. An approval with a held call is kept. */
-  #forget(): void {
+  /** Removes expired approvals, except those for which a call waits. */
+  #removeExpired(): void {
     const now = this.#clock.now()
-    for (const [id, { expiresAtMs, waiting }] of this.#open) {
-      if (expiresAtMs <= now && waiting === undefined) this.#open.delete(id)
+    for (const [id, { expiresAtMs, endWait }] of this.#stored) {
+      if (expiresAtMs <= now && endWait === undefined) this.#stored.delete(id)
     }
   }
 }
 
 /**
- * Returns whether an approval is for a call. The grant must be equal, and the fingerprint that Intercept
- * publishes: tool, rule and arguments. A call without a hash of its arguments matches no approval.
+ * Returns whether an approval applies to a call. Grant, tool, rule and arguments must be equal. Intercept
+ * compares the last three. A call without a hash of its arguments matches no approval.
  */
 function sameCall(approval: Approval, request: ApprovalRequest): boolean {
   const { grant, tool, rule, argsHash } = request
@@ -275,24 +275,25 @@ interface DecisionsOptions {
 }
 
 /**
- * Serves the approvals on a separate port. An agent that could reach this port would approve its own calls.
+ * Serves the approvals on a separate port. An agent must not be able to reach this port, because it could
+ * then approve its own calls.
  *
  * @throws Refusal `port_busy` or `cannot_listen`
  */
 export async function listenForDecisions({ approvals, listen, log }: DecisionsOptions): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, allowedHosts = [] } = listen
-  // This module is loaded only when it is needed, because a gateway on stdio has to start fast.
+  // The module is loaded only for this port, so that a gateway without the port starts faster.
   const { createCheckedApi } = await import('../../shared/http/checked-api.js')
   const operations = approvalRoutes(approvals)
-  const hint = 'GET /approvals lists what is waiting'
+  const hint = 'GET /approvals lists the approvals'
   const api = createCheckedApi({ name: 'approvals', operations, hint, log })
   return Listener.open({
     host,
     port,
     name: 'approvals',
     portOption: '--approval-port',
-    // A page that an agent serves to a browser on this machine must not reach this port.
     allowedHosts,
+    // A browser on this machine may show a page that an agent serves. Such a page must not use this port.
     ownPagesOnly: true,
     handlers: async () => ({ api: async () => api }),
   })

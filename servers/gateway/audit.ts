@@ -1,15 +1,15 @@
 import type { AuditEntry } from '../../shared/schemas/audit.js'
 import type { JsonLinesFile } from '../../shared/util/json-lines-file.js'
 
-/** Maximum number of entries that can be read from memory. The file has all entries. */
+/** Maximum number of entries in memory. The file contains all entries. */
 const MAX_ENTRIES = 10_000
 
 export type AuditListener = (entry: AuditEntry) => void
 
-/** Records the outcome of one call. */
+/** Adds the entry of one call to the audit. */
 export type AuditRecorder = (entry: Omit<AuditEntry, 'seq'>) => void
 
-/** The record of the calls that a gateway has allowed or denied, in the order in which the calls ended. */
+/** Records the calls that a gateway has allowed or denied, in the order in which the calls end. */
 export class Audit {
   readonly #listeners = new Set<AuditListener>()
   readonly #onError: (error: unknown) => void
@@ -19,26 +19,26 @@ export class Audit {
   /** Number of times that the audit was cleared. */
   #clears = 0
 
-  /** @param onError called with the error that a listener threw */
+  /** @param onError receives the error of a listener that throws */
   constructor(onError: (error: unknown) => void, file?: JsonLinesFile) {
     this.#onError = onError
     this.#file = file
   }
 
-  /** Returns the last entries, at most 10,000, the oldest first. */
+  /** Returns the latest 10,000 entries, the oldest first. */
   entries(): readonly AuditEntry[] {
     return this.#entries.slice(-MAX_ENTRIES)
   }
 
-  /** Calls `listener` with every new entry. The returned function ends the subscription. */
+  /** Calls `listener` with every new entry. The returned function removes the listener. */
   subscribe(listener: AuditListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   /**
-   * Returns the recorder for a call that begins now. If the audit is cleared before the call ends, only the
-   * file gets the entry.
+   * Returns the recorder for a call that begins now. If the audit is cleared before the call ends, the entry
+   * of the call is written only to the file.
    */
   recorder(): AuditRecorder {
     const clears = this.#clears
@@ -49,20 +49,20 @@ export class Audit {
     }
   }
 
-  /** Removes all entries, and ignores the later entries of calls that are open now. `seq` continues. */
+  /** Removes all entries from memory. Calls that are open now add no entry. The numbers in `seq` continue. */
   clear(): void {
     this.#entries = []
     this.#clears++
   }
 
-  /** Resolves when the file has all entries and is closed. */
+  /** Closes the file. Resolves when all entries have been written. */
   async close(): Promise<void> {
     this.#listeners.clear()
     await this.#file?.close()
   }
   #append(numbered: AuditEntry): void {
     this.#entries.push(numbered)
-    // The list is trimmed rarely, because moving ten thousand entries costs more than adding one.
+    // Each trim copies ten thousand entries, which is slow. Most calls therefore do not trim.
     if (this.#entries.length >= 2 * MAX_ENTRIES) this.#entries = this.#entries.slice(-MAX_ENTRIES)
     for (const listener of this.#listeners) {
       try {

@@ -14,75 +14,77 @@ import type { DenialText } from './options.js'
 import { type Decision, type Settlement, settlementOf } from './policy/model.js'
 
 /**
- * Maximum number of argument names in an audit entry. Callers choose the names, so there could be any number.
+ * Maximum number of argument names in an audit entry. A caller can send any number of arguments.
  */
-const SHOWN_KEYS = 50
-/** Maximum number of characters of each name and of a request id in an audit entry. */
-const SHOWN_CHARS = 200
+const MAX_SHOWN_KEYS = 50
+/** Maximum length of a name or a request id in an audit entry, in characters. */
+const MAX_SHOWN_CHARS = 200
 
-/** The caller of a call and the facts about its request. */
-export interface Asker {
+/** The caller of a tool call, and the properties of the request that contains the call. */
+export interface CallContext {
   readonly grant: Grant
   readonly session: string | null
   /** The request id. Null for a notification. */
   readonly requestId: RequestId | null
-  /** Whether the call may be held for an approval. A held call of a batch would delay the other calls. */
-  readonly patient: boolean
+  /**
+   * True if the call can wait for an approval. A call in a batch cannot, because it would delay the others.
+   */
+  readonly canWait: boolean
   /** Whether the request is of the modern era. */
   readonly modern: boolean
   /** The protocol revision of the request or of its session. Null if neither names a revision. */
   readonly protocol: string | null
 }
 
-/** The decision on a call. */
+/** The decision of the policy about a call. */
 export type Verdict =
   | { kind: 'pass'; call: JudgedCall }
   | { kind: 'deny'; answer: DenialAnswer }
-  /** The call waits for an approval. `withdraw` cancels the wait when the caller has disconnected. */
+  /** The call waits for an approval. `withdraw` must be called when the caller disconnects. */
   | { kind: 'hold'; decided: Promise<Settled>; withdraw(): void }
 
 export type Settled = Exclude<Verdict, { kind: 'hold' }>
 
 type Allowed = Extract<Decision, { outcome: 'allow' }>
 
-/** A call that is being judged. */
+/** A call that the policy is judging. */
 interface Judging {
   readonly facts: CallFacts
   readonly record: AuditRecorder
   readonly modern: boolean
 }
 
-/** The reason why a call needs an approval. */
+/** The rule because of which a call needs an approval. */
 type Reason = Pick<Extract<Decision, { outcome: 'approve' }>, 'rule' | 'message' | 'intercept'>
 
-interface GateOptions {
+interface EnforcementOptions {
   clock: Clock
   audit: Audit
   approvals: Approvals
   /**
-   * Maximum time to hold a call for its approval, in milliseconds of the clock. With 0, the call is denied
-   * immediately with an approval id.
+   * Maximum time for which a call waits for its approval, in milliseconds of the clock. With 0, the call is
+   * denied immediately, and the denial names the approval.
    */
   holdMs: number
-  /** The form of the text of a denial. */
+  /** The wording of denials. */
   denialText: DenialText
   log: Log
 }
 
-/** Judges every call by the policy of its grant. A call that cannot be judged is denied. */
-export class Gate {
-  readonly #options: GateOptions
+/** Applies the policy of the caller's grant to every call. If the policy fails, the call is denied. */
+export class Enforcement {
+  readonly #options: EnforcementOptions
 
-  constructor(options: GateOptions) {
+  constructor(options: EnforcementOptions) {
     this.#options = options
   }
 
-  judge(call: ToolCall, asker: Asker): Verdict {
-    const { modern } = asker
-    const judging = { facts: this.#factsOf(call, asker), record: this.#options.audit.recorder(), modern }
-    const decision = this.#decide(call, asker.grant, false)
-    if (decision.outcome === 'allow') return this.#pass(judging, decision, asker.grant)
-    if (decision.outcome === 'approve') return this.#approve(call, judging, decision, asker)
+  judge(call: ToolCall, context: CallContext): Verdict {
+    const { modern } = context
+    const judging = { facts: this.#factsOf(call, context), record: this.#options.audit.recorder(), modern }
+    const decision = this.#decide(call, context.grant, false)
+    if (decision.outcome === 'allow') return this.#pass(judging, decision, context.grant)
+    if (decision.outcome === 'approve') return this.#approve(call, judging, decision, context)
     const { rule, message } = decision
     return this.#deny(judging, { outcome: 'denied', rule, message })
   }
@@ -91,7 +93,7 @@ export class Gate {
     try {
       return grant.engine.decide({ tool, args, grant: grant.label, approved })
     } catch (error) {
-      this.#options.log.error('the policy could not judge a call, which is denied', error)
+      this.#options.log.error('a call was denied because its policy failed', error)
       return {
         outcome: 'deny',
         rule: '(internal error)',
@@ -111,14 +113,14 @@ export class Gate {
     const settle = (ended: UpstreamEnd) => {
       const settlement = settlementOf(ended, engine)
       decision.settle(settlement)
-      // An approval is given back in the same cases as quota.
+      // If the quota of the call is given back, its approval can also be used again.
       if (settlement === 'refunded' && reason !== undefined) approvals.giveBack(reason.approval)
       return settlement
     }
     return { kind: 'pass', call: new JudgedCall({ ...judging, outcome, settle, ...reason }) }
   }
 
-  #approve(call: ToolCall, judging: Judging, reason: Reason, asker: Asker): Verdict {
+  #approve(call: ToolCall, judging: Judging, reason: Reason, context: CallContext): Verdict {
     const { approvals, holdMs, clock } = this.#options
     const { grant, tool, argumentKeys, argsHash } = judging.facts
     const { rule, message, intercept } = reason
@@ -126,7 +128,7 @@ export class Gate {
     const settle = (approval: Approval): Settled => {
       const { id, state } = approval
       if (state === 'used')
-        return this.#passApproved(call, judging, { rule, message, approval: id }, asker.grant)
+        return this.#passApproved(call, judging, { rule, message, approval: id }, context.grant)
       if (state !== 'pending') {
         const why = `${message} Approval ${id} was ${state}.`
         return this.#deny(judging, { outcome: 'refused', rule, message: why, approval: id })
@@ -146,15 +148,15 @@ export class Gate {
       return this.#deny(judging, { outcome: 'denied', rule, message: error.sentence })
     }
     // Intercept never holds a call.
-    if (holdMs === 0 || !asker.patient || intercept !== undefined) return settle(approval)
+    if (holdMs === 0 || !context.canWait || intercept !== undefined) return settle(approval)
     const { id } = approval
     const decided = approvals.wait(approval, holdMs).then(settle)
     return { kind: 'hold', decided, withdraw: () => approvals.withdraw(id) }
   }
 
   /**
-   * Passes an approved call if the other rules also allow it. For example, the quota of the call may be used
-   * up by now.
+   * Judges an approved call by the other rules. They can still deny the call, for example if its quota has
+   * been used up meanwhile.
    */
   #passApproved(
     call: ToolCall,
@@ -168,7 +170,7 @@ export class Gate {
     return this.#deny(judging, { outcome: 'denied', rule, message, approval: reason.approval })
   }
 
-  /** @param answer answer to the caller. Default: a tool error */
+  /** @param answer the answer to the caller. Default: a tool error with the message of the denial */
   #deny(
     { facts, record, modern }: Judging,
     denial: Omit<Denial, 'tool' | 'grant' | 'modern'>,
@@ -180,39 +182,39 @@ export class Gate {
     return { kind: 'deny', answer }
   }
 
-  #factsOf({ tool, args }: ToolCall, { grant, session, requestId, protocol }: Asker): CallFacts {
+  #factsOf({ tool, args }: ToolCall, { grant, session, requestId, protocol }: CallContext): CallFacts {
     return {
       at: new Date(this.#options.clock.now()).toISOString(),
       grant: grant.label,
       session,
       protocol,
-      requestId: typeof requestId === 'string' ? copyOf(requestId) : requestId,
-      tool: copyOf(tool),
-      argumentKeys: isObject(args) ? Object.keys(args).slice(0, SHOWN_KEYS).map(copyOf) : [],
+      requestId: typeof requestId === 'string' ? shortCopy(requestId) : requestId,
+      tool: shortCopy(tool),
+      argumentKeys: isObject(args) ? Object.keys(args).slice(0, MAX_SHOWN_KEYS).map(shortCopy) : [],
       argsHash: hashOrNull(args),
     }
   }
 }
 
 /**
- * Copies the first characters of a text. A slice would keep the whole text in memory as long as the audit
- * keeps the slice.
+ * Copies the first characters of a text. `slice` alone would return a reference to the whole text, which
+ * would then stay in memory as long as the audit entry.
  */
-function copyOf(text: string): string {
-  return text.length <= SHOWN_CHARS
+function shortCopy(text: string): string {
+  return text.length <= MAX_SHOWN_CHARS
     ? text
-    : Buffer.from(text.slice(0, SHOWN_CHARS), 'utf16le').toString('utf16le')
+    : Buffer.from(text.slice(0, MAX_SHOWN_CHARS), 'utf16le').toString('utf16le')
 }
 
 function pendingText({ id, expiresAt }: Approval, now: number): string {
   if (Date.parse(expiresAt) <= now)
-    return `Approval ${id} expired without a decision: make the same call again for a new one.`
-  return `It needs approval ${id}: once that is given, make the same call again, before ${expiresAt}.`
+    return `Approval ${id} expired without a decision. Make the same call again to request a new approval.`
+  return `The call needs approval ${id}. After the approval, make the same call again, before ${expiresAt}.`
 }
 
 /**
- * Returns a hash of the arguments. Returns null for arguments with thousands of levels, which can be parsed
- * but not written as JSON.
+ * Returns a hash of the arguments. Returns null for arguments with thousands of levels, which cannot be
+ * formatted as JSON.
  */
 function hashOrNull(args: unknown): string | null {
   try {
@@ -223,17 +225,19 @@ function hashOrNull(args: unknown): string | null {
   }
 }
 
-/** The members of an audit entry that are known when a call is judged. */
+/** The members of an audit entry that are known before the policy decides. */
 type CallFacts = Pick<
   AuditEntry,
   'at' | 'grant' | 'session' | 'protocol' | 'requestId' | 'tool' | 'argumentKeys' | 'argsHash'
 >
 
-interface Passage {
+interface JudgedCallOptions {
   readonly facts: CallFacts
   readonly record: AuditRecorder
   readonly outcome: Extract<AuditOutcome, 'allowed' | 'approved'>
-  /** The rule that required an approval, its message, and the approval's id. */
+  /**
+   * The name of the rule that required an approval. The next two members are its message and the approval id.
+   */
   readonly rule?: string
   readonly message?: string
   readonly approval?: string
@@ -242,25 +246,25 @@ interface Passage {
 }
 
 /**
- * A call that the policy allows. When the call ends, its quota is settled and one audit entry is recorded.
+ * A call that the policy has allowed. When the call ends, it settles its quota and records one audit entry.
  */
 export class JudgedCall {
-  readonly #passage: Passage
+  readonly #options: JudgedCallOptions
   readonly #startedMs = machineNow()
   #ended = false
-  #entry: number | null = null
+  #journalEntry: number | null = null
 
-  constructor(passage: Passage) {
-    this.#passage = passage
+  constructor(options: JudgedCallOptions) {
+    this.#options = options
   }
 
   get requestId(): RequestId | null {
-    return this.#passage.facts.requestId
+    return this.#options.facts.requestId
   }
 
-  /** Stores the `seq` of the upstream's journal entry for this call. */
-  stamped(seq: number): void {
-    this.#entry = seq
+  /** Stores the `seq` of this call's entry in the journal of the upstream. */
+  storeEntry(seq: number): void {
+    this.#journalEntry = seq
   }
 
   /** Ends the call with the upstream's answer. */
@@ -269,11 +273,11 @@ export class JudgedCall {
     else this.end(isToolError(response.result) ? 'tool_error' : 'result', status)
   }
 
-  /** Ends the call. Only the first end counts. */
+  /** Ends the call. A call that has already ended does not change. */
   end(ended: UpstreamEnd, status: number | null): void {
     if (this.#ended) return
     this.#ended = true
-    const { facts, record, outcome, settle, rule = null, message = null, approval = null } = this.#passage
+    const { facts, record, outcome, settle, rule = null, message = null, approval = null } = this.#options
     const quota = settle(ended)
     const latencyMs = Math.round((machineNow() - this.#startedMs) * 1000) / 1000
     record({
@@ -282,7 +286,7 @@ export class JudgedCall {
       rule,
       message,
       approval,
-      upstream: { ended, status, latencyMs, quota, entry: this.#entry },
+      upstream: { ended, status, latencyMs, quota, entry: this.#journalEntry },
     })
   }
 }

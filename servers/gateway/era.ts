@@ -11,8 +11,8 @@ import { metaOf, notedRevision } from '../../shared/mcp/request-meta.js'
 import { ALL_REVISIONS, MetaKey } from '../../shared/mcp/revisions.js'
 
 /**
- * Returns whether a body is of the modern era. The gateway accepts every revision, because the upstream
- * decides which revisions it serves.
+ * Returns whether a body is of the modern era. The gateway does not check which revision the body names,
+ * because the upstream decides which revisions it serves.
  */
 export function isModern(body: unknown, headers: IncomingHttpHeaders): boolean {
   return ALL_REVISIONS.isModern(body, headers)
@@ -24,11 +24,11 @@ export function revisionIn(message: unknown): string | null {
 }
 
 /**
- * Returns the error for headers or `_meta` that are invalid or differ from the messages of a POST. Returns
- * undefined if they are valid.
+ * Checks the headers and the `_meta` of a POST. Returns an error if they are invalid or contradict the
+ * messages. Returns undefined otherwise.
  *
- * A policy judges the body, but the upstream may use the headers, so both must agree. An unserved revision is
- * not an error here, because the upstream decides which revisions it serves.
+ * The policy judges the messages. An upstream could use the headers instead, so headers and messages must
+ * agree. An unknown revision is not an error here, because the upstream decides which revisions it serves.
  */
 export function postFault(
   messages: readonly unknown[],
@@ -52,7 +52,8 @@ export function postFault(
 }
 
 /**
- * Returns the error code for a request that got no answer. The modern era does not have the SDK's own code.
+ * Returns the error code for a request that got no answer. The modern era does not have -32000, which the SDK
+ * uses in the legacy era.
  */
 export function failureCode(modern: boolean): number {
   return modern ? RpcCode.internalError : RpcCode.transport

@@ -15,22 +15,23 @@ import type { DialectVersion } from './policy/dialect-version.js'
 import type { PolicyEngine } from './policy/model.js'
 
 /**
- * Maximum number of stored sessions. There is a maximum because clients may leave without ending their
- * session.
+ * Maximum number of stored sessions. Without a maximum, the sessions of clients that never end them would
+ * fill the memory.
  */
 const MAX_SESSIONS = 100_000
 
 const CHALLENGE = 'Bearer realm="mcp-understudy gateway"'
 
-/** A caller: its name in quotas and in the audit, and the policy for its calls. */
+/** The identity that the gateway gives to a caller. */
 export interface Grant {
+  /** The name of the caller in the audit, and in limits that count by grant. */
   readonly label: string
   readonly engine: PolicyEngine
-  /** The file of the engine's policy. Null if the policy does not come from a file. */
+  /** The file and the dialect of the policy. Null if the policy does not come from a file. */
   readonly policy: PolicySummary | null
   /**
-   * The gateway's own credential for the caller's account at the upstream. Undefined for a caller without an
-   * account.
+   * The credential with which the gateway calls the upstream for the account of the caller. Undefined for a
+   * caller without an account.
    */
   readonly credential?: string
 }
@@ -51,25 +52,25 @@ interface TokenGrant extends Grant {
   readonly token: string
 }
 
-/** The grants of a gateway. */
+/** Finds the grant of a caller by its token, its account or a label. */
 export class Grants {
-  readonly #everybody: Grant | undefined
+  readonly #commonGrant: Grant | undefined
   /**
-   * The grants by the digest of their token. A look-up by digest takes the same time for every token, and so
-   * reveals nothing.
+   * The grants by the digest of their token. The time of a look-up by digest does not depend on how many
+   * characters of a token are right, so an attacker cannot learn a token from it.
    */
   readonly #byDigest = new Map<string, TokenGrant>()
   readonly #accounts: UpstreamAccounts | undefined
 
   /**
    * @param grants the configured grants, or one grant for all callers
-   * @param accounts the accounts of the upstream. Default: none
+   * @param accounts the accounts of the upstream, by which callers are identified. Default: none
    * @throws Refusal `bad_grants` if two grants have the same label or token
    */
   constructor(grants: readonly TokenGrant[] | Grant, accounts?: UpstreamAccounts) {
     this.#accounts = accounts
     if (!('length' in grants)) {
-      this.#everybody = grants
+      this.#commonGrant = grants
       return
     }
     for (const grant of grants) {
@@ -78,7 +79,7 @@ export class Grants {
         throw new Refusal(
           'bad_grants',
           `two grants are labelled ${JSON.stringify(grant.label)}`,
-          'give each its own',
+          'give each grant its own label',
         )
       }
       const same = this.#byDigest.get(digest(grant.token))
@@ -86,7 +87,7 @@ export class Grants {
         throw new Refusal(
           'bad_grants',
           `the grants ${same.label} and ${grant.label} have the same token`,
-          'give each its own',
+          'give each grant its own token',
         )
       }
       this.#byDigest.set(digest(grant.token), grant)
@@ -95,58 +96,58 @@ export class Grants {
 
   /** All configured grants, or the one grant of all callers. */
   get all(): readonly Grant[] {
-    return this.#everybody === undefined ? [...this.#byDigest.values()] : [this.#everybody]
+    return this.#commonGrant === undefined ? [...this.#byDigest.values()] : [this.#commonGrant]
   }
 
-  /** Whether grants are configured, so that callers must send a bearer token. */
-  get asked(): boolean {
-    return this.#everybody === undefined
+  /** True if grants are configured. Every caller must then send a bearer token. */
+  get configured(): boolean {
+    return this.#commonGrant === undefined
   }
 
-  /** Whether there can be different callers. A session then belongs to one caller. */
-  get differ(): boolean {
-    return this.asked || this.#accounts !== undefined
+  /** True if the gateway can tell callers apart. Each session then belongs to one caller. */
+  get identifiesCallers(): boolean {
+    return this.configured || this.#accounts !== undefined
   }
 
   /** Returns the grant for an `Authorization` header. Returns undefined for an unknown token. */
-  bearing(authorization: string | undefined): Grant | undefined {
-    if (this.#everybody !== undefined) return this.#everybody
+  findByToken(authorization: string | undefined): Grant | undefined {
+    if (this.#commonGrant !== undefined) return this.#commonGrant
     const token = bearerIn(authorization)
     return token === undefined ? undefined : this.#byDigest.get(digest(token))
   }
 
   /**
-   * Returns the grant for an `Authorization` header, and also looks for the token among the upstream's
-   * accounts.
+   * Returns the grant for an `Authorization` header. If the upstream has accounts, also looks for the account
+   * of the token. Returns undefined for an unknown token.
    */
-  async calling(authorization: string | undefined): Promise<Grant | undefined> {
-    const grant = this.bearing(authorization)
+  async findCaller(authorization: string | undefined): Promise<Grant | undefined> {
+    const grant = this.findByToken(authorization)
     const token = bearerIn(authorization)
     if (grant === undefined || token === undefined || this.#accounts === undefined) return grant
     const account = await this.#accounts.find(token)
-    if (account === undefined) return this.asked ? grant : undefined
+    if (account === undefined) return this.configured ? grant : undefined
     const { id, credential } = account
-    return { ...grant, label: this.asked ? grant.label : id, credential }
+    return { ...grant, label: this.configured ? grant.label : id, credential }
   }
 
   /**
-   * Returns the grant of a client on a pipe. A pipe has no headers, so an option of the gateway names the
-   * grant.
+   * Returns the grant of a client on a pipe. The client cannot send a token in a header, so the option
+   * `--grant` names the label.
    *
-   * @throws Refusal `bad_grant` if no grant has the label, or if a label is needed and none is given
+   * @throws Refusal `bad_grant` if grants are configured and none has the label, or the label is undefined
    */
-  labelled(label: string | undefined): Grant {
-    if (this.#everybody !== undefined) return this.#everybody
+  findByLabel(label: string | undefined): Grant {
+    if (this.#commonGrant !== undefined) return this.#commonGrant
     const known = [...this.#byDigest.values()]
     const found = known.find(grant => grant.label === label)
     if (found !== undefined) return found
-    const is =
+    const problem =
       label === undefined
         ? 'no grant is named for the caller on stdio'
         : `there is no grant ${JSON.stringify(label)}`
     throw new Refusal(
       'bad_grant',
-      is,
+      problem,
       `name one of ${known.map(grant => grant.label).join(', ')} with --grant`,
     )
   }
@@ -160,7 +161,7 @@ function digest(token: string): string {
   return createHash('sha256').update(token).digest('base64')
 }
 
-/** Stores which grant opened each session. No other grant may use the session. */
+/** Stores for each session the grant that opened it. Other grants must not use the session. */
 export class SessionOwners {
   readonly #owners = new Map<string, string>()
 
@@ -183,30 +184,32 @@ export class SessionOwners {
 /**
  * Returns the configured grant of an HTTP request.
  *
- * @throws HttpRejection 401 without a known bearer token
+ * @throws HttpRejection 401 if the request has no known bearer token
  */
 export function checkBearer(headers: IncomingHttpHeaders, grants: Grants): Grant {
-  return known(grants.bearing(headers.authorization), headers, grants)
+  return known(grants.findByToken(headers.authorization), headers, grants)
 }
 
 /**
- * Returns the grant of an HTTP request, and also looks for the token among the upstream's accounts.
+ * Returns the grant of an HTTP request. If the upstream has accounts, also looks for the account of the
+ * token.
  *
- * @throws HttpRejection 401
+ * @throws HttpRejection 401 if the request has no known bearer token
  */
 export async function checkCaller(headers: IncomingHttpHeaders, grants: Grants): Promise<Grant> {
-  return known(await grants.calling(headers.authorization), headers, grants)
+  return known(await grants.findCaller(headers.authorization), headers, grants)
 }
 
 function known(grant: Grant | undefined, headers: IncomingHttpHeaders, grants: Grants): Grant {
-  if (grant === undefined) throw unknownCaller(headers, grants)
+  if (grant === undefined) throw unknownCallerError(headers, grants)
   return grant
 }
 
 /**
- * Checks that the session of a legacy request belongs to its grant. A modern request has no session.
+ * Checks that the session of a legacy request belongs to the grant of the caller. A modern request has no
+ * session.
  *
- * @throws HttpRejection 404 for a session that the grant has not opened
+ * @throws HttpRejection 404 if the grant has not opened the session
  */
 export function checkSession(
   headers: IncomingHttpHeaders,
@@ -215,18 +218,18 @@ export function checkSession(
   owners: SessionOwners,
 ): void {
   const session = headers['mcp-session-id']
-  if (grants.differ && session !== undefined && !owners.owns(String(session), grant.label)) {
+  if (grants.identifiesCallers && session !== undefined && !owners.owns(String(session), grant.label)) {
     throw sessionNotFound(String(session))
   }
 }
 
-function unknownCaller({ authorization }: IncomingHttpHeaders, { asked }: Grants): HttpRejection {
+function unknownCallerError({ authorization }: IncomingHttpHeaders, { configured }: Grants): HttpRejection {
   const missing = authorization === undefined
   const message = missing
-    ? 'this gateway wants a grant: send its token as Authorization: Bearer TOKEN'
-    : asked
-      ? 'no grant has this bearer: check the token, or have it added to the grants'
-      : 'no account has this bearer: send the token of an account, or none to call without an account'
+    ? 'this gateway needs the token of a grant: send it as Authorization: Bearer TOKEN'
+    : configured
+      ? 'no grant has this bearer token: check the token, or add a grant with this token'
+      : 'no account has this bearer token: send the token of an account, or no token to call without an account'
   return new HttpRejection(401, RpcCode.transport, message, {
     'WWW-Authenticate': missing ? CHALLENGE : `${CHALLENGE}, error="invalid_token"`,
   })
@@ -238,11 +241,11 @@ type Enforced = Pick<Grant, 'engine' | 'policy'>
 const UNENFORCED: Enforced = { engine: NO_POLICY, policy: null }
 
 /**
- * Creates the grants of a gateway, each with its engine. Grants that name the same file share one engine. A
- * limit that does not count by grant then counts all of these grants together.
+ * Creates the grants of a gateway and their engines. Grants with the same policy file share one engine. A
+ * limit that does not count by grant then counts the calls of all these grants together.
  *
- * @throws Refusal for a policy that cannot be read, for two grants with the same label or token, and for a
- *   gateway without a policy
+ * @throws Refusal if a policy cannot be read, if two grants have the same label or token, or if the gateway
+ *   has neither a policy nor grants
  */
 export async function openGrants(
   { policy, grants, dialect, accounts }: Pick<GatewayOptions, 'policy' | 'grants' | 'dialect' | 'accounts'>,
@@ -256,11 +259,11 @@ export async function openGrants(
     enforced.set(path, read)
     return read
   }
-  // The common policy is read even if every grant has its own, so that errors in the named file are found.
+  // The common policy is read even if every grant has its own policy, so that its errors are reported.
   const common = policy === undefined ? UNENFORCED : await enforcedOf(policy)
   if (grants === undefined) {
     if (policy !== undefined) return new Grants({ label: DEFAULT_LABEL, ...common }, accounts)
-    throw new Refusal('no_policy', 'the gateway has no policy', 'name one, or grants that have their own')
+    throw new Refusal('no_policy', 'the gateway has no policy', 'name a policy, or grants with policies')
   }
   return new Grants(
     await Promise.all(
@@ -292,7 +295,7 @@ const grantsFile = strict({
     .array(
       strict({
         label: z.string().min(1).max(100),
-        // The token is checked separately, because an error about a token must not show the token.
+        // The token is checked below, because the error of this schema would show the token.
         token: z.unknown(),
         policy: z.string().min(1).exactOptional(),
       }),
@@ -304,21 +307,21 @@ const grantsFile = strict({
  * Reads the grants from a file: `{"grants": [{"label", "token", "policy"?}]}`. The path of a policy is
  * relative to this file.
  *
- * @throws Refusal `bad_grants`, which shows no token
+ * @throws Refusal `bad_grants`, whose message contains no token
  */
 export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
   const { grants } = checked(
     grantsFile,
-    parsed(readTextFile(path, 'grants', 'bad_grants'), path),
+    parseGrants(readTextFile(path, 'grants', 'bad_grants'), path),
     'bad_grants',
     'grants file',
   )
   return grants.map(({ label, token, policy }) => {
     if (typeof token !== 'string' || !TOKEN.test(token)) {
-      const hint = 'a token is a text of 8 or more letters, digits and ._~+/-, as a bearer may have'
+      const hint = 'write 8 or more letters, digits and the characters ._~+/-'
       throw new Refusal(
         'bad_grants',
-        `the token of the grant ${JSON.stringify(label)} is missing, or no bearer`,
+        `the token of the grant ${JSON.stringify(label)} is missing, or is not a valid bearer token`,
         hint,
       )
     }
@@ -326,12 +329,12 @@ export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
   })
 }
 
-function parsed(text: string, path: string): unknown {
+function parseGrants(text: string, path: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // The error of the JSON parser is not used, because it would quote the text with its tokens.
+    // The error of the JSON parser would quote a part of the file, which contains tokens.
     const hint = 'write {"grants": [{"label": "…", "token": "…", "policy": "FILE"}]}'
-    throw new Refusal('bad_grants', `the grants ${JSON.stringify(path)} are not JSON`, hint)
+    throw new Refusal('bad_grants', `the grants file ${JSON.stringify(path)} is not JSON`, hint)
   }
 }

@@ -11,7 +11,7 @@ import { type OptionNames, refuseUnknownOptions } from '../../shared/util/known-
 import { silentLog } from '../../shared/util/log.js'
 import { Approvals, type ApprovalsSnapshot, listenForDecisions } from './approvals.js'
 import { Audit } from './audit.js'
-import { Gate } from './enforcement.js'
+import { Enforcement } from './enforcement.js'
 import { type Grants, openGrants } from './grants.js'
 import type { GatewayOptions } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
@@ -29,13 +29,13 @@ export type { Audit, AuditListener } from './audit.js'
 export { DENIED, POLICY_META } from './messages.js'
 export type { CommandUpstream, GatewayOptions, GrantOptions, PolicySource } from './options.js'
 
-/** The streams and the grant of a client on a pipe. */
+/** The streams of a client on a pipe, and its grant. */
 export interface PipeOptions {
   input: Readable
   output: Writable
   /** The label of the client's grant. Required if grants are configured. */
   grant?: string | undefined
-  /** Called when the client has closed its end. */
+  /** Called when the client has closed `input`. */
   onEnd(): void
 }
 
@@ -49,24 +49,24 @@ interface Parts {
   readonly holdMs: number
 }
 
-/** The state of a gateway as plain data: rate windows and approvals. */
+/** A copy of the rate windows and approvals of a gateway, as plain data. */
 export interface GatewaySnapshot {
   readonly engines: readonly unknown[]
   readonly approvals: ApprovalsSnapshot
 }
 
 /**
- * A gateway that carries out a policy in front of an MCP server. Agents connect to the gateway, and denied
- * calls do not reach the server.
+ * A gateway that protects an MCP server with a policy. Agents connect to the gateway instead of the server. A
+ * denied call does not reach the server.
  */
 export class Gateway {
-  /** The record of the calls that the gateway has judged. */
+  /** The record of the calls that the gateway has allowed or denied. */
   readonly audit: Audit
   /** The approvals that were requested. */
   readonly approvals: Approvals
   /**
-   * Resolves with the exit code when the upstream's program has ended by itself. Never resolves for an
-   * upstream with a URL.
+   * Resolves with the exit code when the program of the upstream ends before `close` is called. Never
+   * resolves for an upstream with a URL.
    */
   readonly ended: Promise<number>
   readonly #parts: Parts
@@ -87,8 +87,8 @@ export class Gateway {
   /**
    * Creates a gateway and connects it to its upstream.
    *
-   * @throws Refusal for an invalid policy, grant or header, an upstream that cannot be reached or started, or
-   *   a port that is in use
+   * @throws Refusal if an option, a policy or a grant is invalid
+   * @throws Refusal if the upstream cannot be reached or started, or if a port is in use
    */
   static async create(options: GatewayOptions): Promise<Gateway> {
     const { log = silentLog, ids = new IdSource(), approvalHoldMs = 0, denialText = 'understudy' } = options
@@ -103,8 +103,8 @@ export class Gateway {
         : await JsonLinesFile.open('audit', auditFile, error => log.error('the audit file failed', error))
     const audit = new Audit(error => log.error('a listener of the audit failed', error), file)
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
-    const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, denialText, log })
-    const routes = await openUpstream(options, { gate, grants, clock, machine, ids, log })
+    const enforcement = new Enforcement({ clock, audit, approvals, holdMs: approvalHoldMs, denialText, log })
+    const routes = await openUpstream(options, { enforcement, grants, clock, machine, ids, log })
     const gateway = new Gateway({ audit, approvals, grants, routes, own: [machine], holdMs: approvalHoldMs })
     try {
       if (options.http !== false) gateway.#listener = await listen(options, routes.handler)
@@ -126,22 +126,22 @@ export class Gateway {
   /** The URL for agents over HTTP. @throws Refusal `no_http` if the gateway has no HTTP port */
   get url(): string {
     if (this.#listener !== undefined) return `${this.#listener.url}/mcp`
-    throw new Refusal('no_http', 'the gateway does not listen', 'leave out http: false')
+    throw new Refusal('no_http', 'the gateway has no HTTP port', 'create it without http: false')
   }
 
-  /** The URL on which approvals are decided over HTTP. Undefined without the option `approvalPort`. */
+  /** The URL for approvals over HTTP. Undefined without the option `approvalPort`. */
   get approvalsUrl(): string | undefined {
     return this.#decisions === undefined ? undefined : `${this.#decisions.url}/approvals`
   }
 
   /**
-   * Serves one client over a pipe.
+   * Serves one client on a pipe. `flush` of the result resolves when all answers have been written.
    *
-   * @throws Refusal `bad_grant` if grants are configured and the option `grant` names none of them
+   * @throws Refusal `bad_grant` if grants are configured and `grant` is not the label of one of them
    */
   serveStdio({ input, output, grant: label, onEnd }: PipeOptions): { flush(): Promise<void> } {
     const { grants, routes } = this.#parts
-    const grant = grants.labelled(label)
+    const grant = grants.findByLabel(label)
     const conversation = new StdioConversation({
       host: routes.pipeHost(grant),
       caller: grant,
@@ -163,42 +163,44 @@ export class Gateway {
     const shown = grants.all.map(({ label, policy }) => ({ label, policy }))
     return {
       url: this.url,
-      policy: grants.asked ? null : (shown[0]?.policy ?? null),
-      grants: grants.asked ? shown : [],
+      policy: grants.configured ? null : (shown[0]?.policy ?? null),
+      grants: grants.configured ? shown : [],
       approvalHoldMs: holdMs,
     }
   }
 
-  /** Whether the gateway identifies callers by the accounts of its upstream. */
+  /** True if the gateway gives a caller the grant of its account at the upstream. */
   get knowsAccounts(): boolean {
     const { grants } = this.#parts
-    return grants.differ && !grants.asked
+    return grants.identifiesCallers && !grants.configured
   }
 
-  /** Returns the rate windows and approvals as plain data. Held calls continue to wait. */
+  /**
+   * Returns the rate windows and approvals as plain data. Calls that wait for an approval continue to wait.
+   */
   snapshot(): GatewaySnapshot {
     const { approvals } = this.#parts
     return { engines: this.#engines().map(engine => engine.snapshot()), approvals: approvals.snapshot() }
   }
 
   /**
-   * Restores rate windows and approvals from a snapshot. Held calls are denied, because their approvals are
-   * replaced.
+   * Restores rate windows and approvals from a snapshot. Calls that wait for an approval are denied, because
+   * their approvals no longer exist.
    */
   restore({ engines, approvals }: GatewaySnapshot): void {
     for (const [at, engine] of this.#engines().entries()) engine.restore(engines[at])
     this.approvals.restore(approvals)
   }
 
-  /** Restores the state after the start: no counts, no approvals and an empty audit. Sessions stay open. */
+  /** Clears the rate windows, the approvals and the audit. Sessions stay open. */
   reset(): void {
     this.restore(this.#beginning)
     this.audit.clear()
   }
 
   /**
-   * Answers open requests, closes the upstream and stops all work. Further calls return the promise of the
-   * first call.
+   * Answers open requests, closes the upstream and stops the gateway. A second call returns the promise of
+   * the first call.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -209,7 +211,7 @@ export class Gateway {
     const { routes, approvals, audit, own } = this.#parts
     approvals.close()
     routes.failPending()
-    // Held calls are answered in microtasks, which run before `setImmediate`.
+    // Calls that waited for an approval are answered in microtasks. These run before `setImmediate`.
     await new Promise(resolve => setImmediate(resolve))
     for (const pipe of this.#pipes) await pipe.flush()
     await this.#listener?.close()
@@ -219,7 +221,7 @@ export class Gateway {
     for (const clock of own) clock.close()
   }
 
-  /** Returns every engine once, because grants may share an engine. */
+  /** Returns all engines. An engine that several grants share is returned once. */
   #engines(): PolicyEngine[] {
     return [...new Set(this.#parts.grants.all.map(({ engine }) => engine))]
   }
@@ -251,9 +253,8 @@ const OPTIONS: OptionNames<GatewayOptions> = {
 /**
  * Starts a gateway. Resolves when the gateway is ready.
  *
- * @throws Refusal for an unknown option, an invalid policy, grant or header, an upstream that cannot be
- *   reached or started, or a port that
- * is in use
+ * @throws Refusal if an option is unknown or invalid, or if a policy or a grant is invalid
+ * @throws Refusal if the upstream cannot be reached or started, or if a port is in use
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   refuseUnknownOptions(options, OPTIONS, 'createGateway')

@@ -17,13 +17,13 @@ import { shown } from '../../shared/util/shown.js'
 import type { DenialText } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
 
-/** The beginning of every denial's text, which shows that the denial comes from the gateway. */
+/** The beginning of the text of a denial. It shows that the denial comes from the gateway. */
 export const DENIED = '[UNDERSTUDY POLICY DENIED]'
 
-/** Intercept's error code for a call that needs an approval. */
+/** The error code of Intercept for a call that needs an approval. */
 const APPROVAL_REQUIRED = -32003
 
-/** The key of the denial's details in `_meta`, for programs. */
+/** The key in `_meta` under which a denial repeats its details for programs. */
 export const POLICY_META = 'mcp-understudy/policy'
 
 const KEYS = {
@@ -32,14 +32,14 @@ const KEYS = {
 }
 
 /**
- * Known members of a call's parameters. Servers differ on whether a key with other upper and lower case is
- * the same key.
+ * The known members of a call's parameters. A member that differs from a known one only in upper and lower
+ * case is refused, because some servers read both as the same member.
  */
 const CALL_KEYS = ['name', 'arguments', '_meta', 'task', 'inputResponses', 'requestState']
 
 /**
- * Token numbers of jsonc-parser. The package's `const enum` cannot be imported when each module is compiled
- * separately.
+ * Token numbers of jsonc-parser. The package declares them as a `const enum`, which cannot be imported with
+ * `isolatedModules`.
  */
 const TOKEN = {
   openObject: 1,
@@ -52,12 +52,12 @@ const TOKEN = {
 } as const
 
 /**
- * Returns a key that occurs twice in one object of a JSON text. Returns undefined if there is none.
+ * Returns a key that occurs twice in one object of a JSON text. Returns undefined if there is no such key.
  *
- * Parsers differ on which of the two values counts, so a policy could judge one value while the upstream uses
- * the other. A text that equals the output of a serializer has no such key. Most texts are of that kind, and
- * only the others are scanned, because a scan costs ten times as much. A loop instead of recursion allows any
- * depth.
+ * Some parsers use the first of the two values and some the last. The policy could therefore judge one value
+ * while the upstream uses the other. A text that equals its own value written as JSON has no such key. Most
+ * texts are of that kind. Only other texts are scanned, because a scan is ten times slower. The scan uses a
+ * loop instead of recursion, so it works at any depth.
  *
  * @param json a text that is valid JSON
  * @param value the parsed `json`
@@ -65,7 +65,7 @@ const TOKEN = {
 export function repeatedKey(json: string, value: unknown): string | undefined {
   if (formatJson(value) === json) return undefined
   const scanner = createScanner(json, true)
-  /** The keys of every open object. An open array has undefined here. */
+  /** For each object or array that is open: the keys so far, or undefined for an array. */
   const open: (Set<string> | undefined)[] = []
   let atKey = false
   for (let token: number = scanner.scan(); token !== TOKEN.end; token = scanner.scan()) {
@@ -82,7 +82,7 @@ export function repeatedKey(json: string, value: unknown): string | undefined {
   return undefined
 }
 
-/** The body of a POST: its text and its parsed messages. All parsers read this text in the same way. */
+/** The text of the body of a POST, and its messages. The text has no repeated keys. */
 export interface ReadableBody {
   text: string
   messages: unknown[]
@@ -92,14 +92,14 @@ export interface ReadableBody {
 /**
  * Parses a body.
  *
- * @throws HttpRejection 400 for a body that is not valid, or that parsers could read in different ways
+ * @throws HttpRejection 400 if the body is not UTF-8, is not JSON, or has a repeated key
  */
 export function readableBody(bytes: Buffer): ReadableBody {
   if (!isUtf8(bytes)) throw new HttpRejection(400, RpcCode.parseError, 'Parse error: the body is not UTF-8')
   return readableText(bytes.toString('utf8'))
 }
 
-/** Parses the text of a body. @throws HttpRejection 400 in the same cases */
+/** Parses the text of a body. @throws HttpRejection 400 if the text is not JSON or has a repeated key */
 function readableText(text: string): ReadableBody {
   let body: unknown
   try {
@@ -109,29 +109,29 @@ function readableText(text: string): ReadableBody {
   }
   const batch = Array.isArray(body)
   const key = isObject(body) || batch ? repeatedKey(text, body) : undefined
-  if (key !== undefined) throw invalidRequest(repeatedText(key))
+  if (key !== undefined) throw invalidRequest(repeatedKeyMessage(key))
   return { text, messages: Array.isArray(body) ? body : [body], batch }
 }
 
-export function repeatedText(key: string): string {
-  return `the key ${JSON.stringify(key.slice(0, 60))} stands twice in one object: servers differ on which of them counts`
+export function repeatedKeyMessage(key: string): string {
+  return `the key ${JSON.stringify(key.slice(0, 60))} stands twice in one object, and servers would use different values of it`
 }
 
-/** A call of a tool, as a policy judges it. */
+/** The parts of a tool call that a policy judges. */
 export interface ToolCall {
   readonly tool: string
   readonly args: unknown
 }
 
 /**
- * Returns the reason why a message is refused. Returns undefined if the message is valid.
+ * Checks a message. Returns the problem with an invalid message. Returns undefined for a valid message.
  *
- * Every server must read a message as this gateway does. Otherwise, the upstream could run another call than
- * the policy has judged.
+ * The check is strict, so that every server reads the message in the same way as this gateway. Otherwise, the
+ * upstream could run another call than the policy has judged.
  */
-export function unsound(message: unknown): string | undefined {
+export function messageProblem(message: unknown): string | undefined {
   if (isRequest(message) || (isNotification(message) && hasOnly(message, KEYS.notification))) {
-    return message.method === 'tools/call' ? unsoundCall(message.params) : undefined
+    return message.method === 'tools/call' ? callProblem(message.params) : undefined
   }
   if (isResponse(message) && hasOnly(message, KEYS.response)) return undefined
   return 'not a JSON-RPC 2.0 request, notification or response'
@@ -146,21 +146,22 @@ export function callOf(message: {
   return { tool: String(message.params?.name), args: message.params?.arguments }
 }
 
-function unsoundCall(params: unknown): string | undefined {
+function callProblem(params: unknown): string | undefined {
   if (!isObject(params) || typeof params.name !== 'string') {
     const name = isObject(params) ? params.name : undefined
-    return `tools/call names no tool: params.name is ${shown(name)}, a text is wanted`
+    return `tools/call names no tool: params.name is ${shown(name)} and must be a string`
   }
   for (const key in params) {
-    const meant = CALL_KEYS.find(known => known !== key && known.toLowerCase() === key.toLowerCase())
-    if (meant !== undefined) return `params.${key} of tools/call differs from params.${meant} in case alone`
+    const similar = CALL_KEYS.find(known => known !== key && known.toLowerCase() === key.toLowerCase())
+    if (similar !== undefined)
+      return `params.${key} of tools/call differs from params.${similar} only in upper and lower case`
   }
   return undefined
 }
 
 /**
- * Returns a message as JSON. Returns undefined for a message with thousands of levels, which can be parsed
- * but not written.
+ * Formats a message as JSON. Returns undefined for a message with thousands of levels, because
+ * `JSON.stringify` cannot format it.
  */
 export function formatJson(message: unknown): string | undefined {
   try {
@@ -172,11 +173,13 @@ export function formatJson(message: unknown): string | undefined {
 }
 
 /**
- * Removes hidden tools from a list of tools. Returns the same object if nothing changes.
+ * Removes hidden tools from a message that contains a list of tools. Returns the same object if nothing
+ * changes.
  *
- * A list is recognized by its members, because an upstream can repeat an answer on another stream. An entry
- * without a name cannot be judged and is removed. In the modern era, all pages of a list have the same cache
- * scope. Each modern page is therefore marked as not cacheable, even without a hidden tool.
+ * A list of tools is recognized by its members, not by the method of its request. An upstream can repeat an
+ * answer on a stream on which the gateway does not know the request. An entry without a name is removed,
+ * because the policy cannot judge it. In the modern era, all pages of a list must have the same cache scope.
+ * The gateway therefore marks every modern page as not cacheable, even a page without hidden tools.
  */
 export function withoutHidden(message: unknown, engine: Pick<PolicyEngine, 'hides'>): unknown {
   if (!isObject(message) || !isObject(message.result) || !Array.isArray(message.result.tools)) return message
@@ -197,20 +200,20 @@ export interface Denial {
   rule: string
   message: string
   grant: string
-  /** The id of the approval that would allow the call. */
+  /** The id of the approval that was requested for the call. */
   approval?: string
   /** Whether the call is of the modern era. */
   modern: boolean
 }
 
-/** The answer to a denied call, without the request id. */
+/** The answer to a denied call. The request id is still missing. */
 export type DenialAnswer = Pick<JSONRPCResultResponse, 'result'> | Pick<JSONRPCErrorResponse, 'error'>
 
 /**
- * Returns a tool error as the answer to a denied call. A model can read a tool error, but a JSON-RPC error
- * may end a client.
+ * Returns the answer to a denied call. It is a tool error, because a client shows a tool error to its model.
+ * A JSON-RPC error could end the client.
  *
- * @param text the form of the denial's text
+ * @param text the wording of the denial
  */
 export function denialAnswer(
   { tool, message, outcome, rule, grant, approval, modern }: Denial,
@@ -232,11 +235,11 @@ function denialText(text: DenialText, tool: string, message: string): string {
 }
 
 /**
- * Returns the answer to a call that needs an approval, in the form that Intercept publishes since
- * intercept@2026-04.
+ * Returns the answer to a call that needs an approval, in the form of Intercept since intercept@2026-04.
  *
- * Intercept publishes the error code, the beginning of the text, the prefix `apr_` of ids, and the field
- * `human_instructions`. The arrangement of the fields in `data` is this project's interpretation.
+ * The documentation of Intercept states the error code, the beginning of the message, the prefix `apr_` of
+ * ids, and the field `human_instructions`. It does not state where the fields are in `data`. This project has
+ * chosen their places.
  */
 export function approvalRequired({ id, tool, rule, message, expiresAt }: Approval): DenialAnswer {
   const data = {

@@ -2,8 +2,8 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { Refusal } from '../../shared/errors.js'
 
 /**
- * Splits a line `Name: value` into its name and value. An error does not show the value, because the value is
- * most often a secret.
+ * Splits a line `Name: value` into its name and value. The errors do not show the value, because it is
+ * usually a secret.
  *
  * @throws Refusal `bad_header`
  */
@@ -12,8 +12,8 @@ export function readHeaderLine(line: string): [name: string, value: string] {
   const [name, value] = [line.slice(0, colon).trim(), line.slice(colon + 1).trim()]
   const hint = 'write it as "Name: value", e.g. "Authorization: Bearer TOKEN"'
   if (colon < 1 || value === '') {
-    const is = colon < 1 ? 'has no name' : `${JSON.stringify(name)} has no value`
-    throw new Refusal('bad_header', `an upstream header ${is}`, hint)
+    const problem = colon < 1 ? 'has no name' : `${JSON.stringify(name)} has no value`
+    throw new Refusal('bad_header', `an upstream header ${problem}`, hint)
   }
   try {
     validateHeaderName(name)
@@ -39,14 +39,14 @@ export function readUpstreamUrl(text: string): URL {
     throw new Refusal(
       'bad_upstream',
       `the upstream is ${JSON.stringify(text.slice(0, 200))}`,
-      'it is the http or https URL of an MCP endpoint: http://127.0.0.1:4801/mcp, say',
+      'use the http or https URL of an MCP endpoint, e.g. http://127.0.0.1:4801/mcp',
     )
   }
   if (url.username !== '' || url.password !== '') {
     throw new Refusal(
       'bad_upstream',
       `the URL of the upstream ${url.host} has a password in it`,
-      'give it as a header instead, with --upstream-header',
+      'send the password in a header instead: --upstream-header',
     )
   }
   return url

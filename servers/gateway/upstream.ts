@@ -8,7 +8,7 @@ import { HttpRejection } from '../../shared/mcp/http/rejection.js'
 import type { MessageHost } from '../../shared/mcp/message-host.js'
 import { anonymousError } from '../../shared/mcp/messages.js'
 import type { Log } from '../../shared/util/log.js'
-import type { Gate } from './enforcement.js'
+import type { Enforcement } from './enforcement.js'
 import { checkBearer, checkSession, type Grant, type Grants, SessionOwners } from './grants.js'
 import type { GatewayOptions } from './options.js'
 import { CallerHeaders } from './proxy/forwarded-headers.js'
@@ -19,9 +19,10 @@ import type { Upstream } from './stdio/link.js'
 import { RelayHost } from './stdio/relay-host.js'
 import { readHeaderLine, readUpstreamUrl } from './upstream-options.js'
 
-/** An open upstream with its entrances: one for clients over HTTP, and one for a client on a pipe. */
+/** An open upstream, with a handler for clients over HTTP and a host for a client on a pipe. */
 export interface UpstreamRoutes {
   readonly handler: HttpHandler
+  /** Resolves with the exit code when the program of the upstream ends by itself. */
   readonly ended: Promise<number>
   pipeHost(grant: Grant): MessageHost<Grant>
   /** Answers all open requests with an error, because the gateway is shutting down. */
@@ -31,7 +32,7 @@ export interface UpstreamRoutes {
 
 /** The parts of the gateway that an upstream needs. */
 interface UpstreamDeps {
-  gate: Gate
+  enforcement: Enforcement
   grants: Grants
   clock: Clock
   machine: Clock
@@ -39,30 +40,32 @@ interface UpstreamDeps {
   log: Log
 }
 
-/** Connects to the upstream or starts its program. @throws Refusal if that fails */
+/** Connects to the upstream or starts its program. @throws Refusal if it cannot be reached or started */
 export function openUpstream(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
   const { upstream } = options
-  return typeof upstream === 'string' ? behindUrl(upstream, options, deps) : behindProgram(options, deps)
+  return typeof upstream === 'string'
+    ? openHttpUpstream(upstream, options, deps)
+    : openProgramUpstream(options, deps)
 }
 
-async function behindUrl(
+async function openHttpUpstream(
   text: string,
   { upstreamHeaders = [], passHeaders = [], handle = 'pass' }: GatewayOptions,
   deps: UpstreamDeps,
 ): Promise<UpstreamRoutes> {
-  const { gate, grants, machine, log } = deps
+  const { enforcement, grants, machine, log } = deps
   // This module loads undici, which an upstream on a pipe does not need.
   const { HttpUpstream } = await import('./proxy/http-upstream.js')
   const upstream = new HttpUpstream(readUpstreamUrl(text))
   const headers = new CallerHeaders({ fixed: upstreamHeaders.map(readHeaderLine), pass: passHeaders, handle })
   await upstream.reach()
   const hosts: RelayHost[] = []
-  const handler = new HttpProxy({ upstream, headers, gate, grants, owners: new SessionOwners(), log })
+  const handler = new HttpProxy({ upstream, headers, enforcement, grants, owners: new SessionOwners(), log })
   return {
     handler,
     ended: new Promise(() => undefined),
     pipeHost(grant) {
-      const host = relay(new HttpLinks({ upstream, headers, machine, log, grant }), grants, deps)
+      const host = createRelay(new HttpLinks({ upstream, headers, machine, log, grant }), grants, deps)
       hosts.push(host)
       return host
     },
@@ -71,20 +74,20 @@ async function behindUrl(
       for (const host of hosts) host.close('the gateway is shutting down')
     },
     async close() {
-      // Lets the DELETE requests that end the sessions leave first.
+      // The DELETE requests that end the sessions must be sent before the connections are closed.
       await new Promise(resolve => setImmediate(resolve))
       upstream.close()
     },
   }
 }
 
-async function behindProgram(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
+async function openProgramUpstream(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
   const { grants, machine, ids, log } = deps
   const { upstream, upstreamHeaders = [], passHeaders = [], handle = 'pass' } = options
   if (typeof upstream === 'string') throw new TypeError('the upstream has a URL')
   if (upstreamHeaders.length > 0 || passHeaders.length > 0 || handle !== 'pass') {
-    const hint = 'give it what it needs in its environment or its arguments'
-    throw new Refusal('bad_header', 'an upstream on a pipe gets no headers', hint)
+    const hint = 'use the environment or the arguments of the program instead'
+    throw new Refusal('bad_header', 'headers cannot be sent to an upstream on a pipe', hint)
   }
   let onEnd: (code: number) => void = () => undefined
   const ended = new Promise<number>(resolve => {
@@ -92,7 +95,7 @@ async function behindProgram(options: GatewayOptions, deps: UpstreamDeps): Promi
   })
   const child = await ChildUpstream.start({ upstream, machine, log, onEnd })
   const owners = new SessionOwners()
-  const host = relay(child, grants, deps, owners)
+  const host = createRelay(child, grants, deps, owners)
   const endpoint = new McpEndpoint({ host, machine, ids: ids.stream('sessions'), log })
   return {
     handler: new GuardedHandler(endpoint, grants, owners),
@@ -106,20 +109,20 @@ async function behindProgram(options: GatewayOptions, deps: UpstreamDeps): Promi
   }
 }
 
-function relay(
+function createRelay(
   upstream: Upstream,
   grants: Grants,
-  { gate, clock, machine }: UpstreamDeps,
+  { enforcement, clock, machine }: UpstreamDeps,
   owners = new SessionOwners(),
 ): RelayHost {
   return new RelayHost({
     upstream,
-    gate,
+    enforcement,
     clock,
     machine,
     identify: ({ headers, session }) => {
-      const grant = knownBearer(grants, headers.authorization)
-      // A new session has no owner yet, and the headers of its request do not name the session.
+      const grant = acceptedGrant(grants, headers.authorization)
+      // A request that opens a session names no session in its headers, so the check accepts it.
       if (session !== null) checkSession(headers, grant, grants, owners)
       return grant
     },
@@ -129,9 +132,9 @@ function relay(
 }
 
 /** Returns the grant of a caller that `GuardedHandler` has already accepted. */
-function knownBearer(grants: Grants, authorization: string | undefined): Grant {
-  const grant = grants.bearing(authorization)
-  if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer')
+function acceptedGrant(grants: Grants, authorization: string | undefined): Grant {
+  const grant = grants.findByToken(authorization)
+  if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer token')
   return grant
 }
 
@@ -150,8 +153,8 @@ class GuardedHandler implements HttpHandler {
   handle(request: IncomingMessage, response: ServerResponse): void {
     try {
       const grant = checkBearer(request.headers, this.#grants)
-      // The host checks the session of a POST, because the era of a message is only known after its body has
-      // been read.
+      // The relay host checks the session of a POST. Only legacy messages have a session, and the era of a
+      // message is known only after its body has been read.
       if (request.method !== 'POST') checkSession(request.headers, grant, this.#grants, this.#owners)
     } catch (error) {
       if (!(error instanceof HttpRejection)) throw error

@@ -32,10 +32,11 @@ import { Exchange, queryOf, type Resumption } from './http.js'
 export type SnapshotSummary = z.infer<typeof snapshotAnswer>
 
 /**
- * Controls an instance in another process over HTTP, with the handles that `createUnderstudy` returns in this
- * process.
+ * Controls an instance in another process over HTTP. Its members have the names of the members that
+ * `createUnderstudy` returns for an instance in this process.
  *
- * Every method rejects with a `ControlError` that carries the code and the hint of the control plane.
+ * If a request fails, the method rejects with a `ControlError`, which has the code and the hint from the
+ * control plane.
  */
 export class ControlClient<State> {
   readonly clock: ControlledClock
@@ -47,9 +48,9 @@ export class ControlClient<State> {
   readonly #state: z.ZodType<State>
 
   /**
-   * @param url the URL of the control plane: `http://127.0.0.1:4800`, or the one that `up --json` prints
-   *   under `control`
-   * @param state the schema of `GET /state`
+   * @param url the URL of the control plane: `http://127.0.0.1:4800`, or the URL that `up --json` prints
+   *   as `control`
+   * @param state the schema for the answer of `GET /state`
    */
   constructor(url: string, state: z.ZodType<State>) {
     this.#state = state
@@ -61,13 +62,16 @@ export class ControlClient<State> {
     this.gateways = new ControlledGateways(this.#exchange)
   }
 
-  /** Returns the current state. Passwords and tokens are masked unless `secrets` is true. */
+  /**
+   * Returns the current state. Passwords and tokens are masked unless `secrets` is true. `latest` limits the
+   * number of messages for each room and of deliveries for each receiver.
+   */
   state({ secrets = false, latest }: { secrets?: boolean; latest?: number } = {}): Promise<State> {
     const query = `?secrets=${secrets ? 1 : 0}${latest === undefined ? '' : `&latest=${latest}`}`
     return this.#exchange.read({ method: 'GET', path: `/state${query}` }, this.#state)
   }
 
-  /** Returns the shared store of the instance, and all replicas that use the store. */
+  /** Returns the URL of the shared store, and all replicas that use the store. */
   replicas(): Promise<Replicas> {
     return this.#exchange.read({ method: 'GET', path: '/replicas' }, replicasAnswer)
   }
@@ -81,15 +85,15 @@ export class ControlClient<State> {
   /**
    * Resets the instance to a world.
    *
-   * @param options `world` is a name in fixtures/worlds, or the world itself. A path is refused. Default: the
-   *   world of the start
-   * @throws ControlError `unknown_world`, `bad_world`. The instance has not changed then.
+   * @param options `world` is the name of a world in fixtures/worlds, or the world itself. A path is refused.
+   *   Default: the world with which the instance was started
+   * @throws ControlError `unknown_world` or `bad_world`. The instance is then unchanged.
    */
   async reset(options: { world?: string | Record<string, unknown> } = {}): Promise<ClockState> {
     return (await this.#exchange.read({ method: 'POST', path: '/reset', body: options }, resetAnswer)).clock
   }
 
-  /** Takes a snapshot, which the instance keeps. */
+  /** Takes a snapshot and stores it in the process of the instance. */
   snapshot(): Promise<SnapshotSummary> {
     return this.#exchange.read({ method: 'POST', path: '/snapshots' }, snapshotAnswer)
   }
@@ -168,7 +172,7 @@ class ControlledJournal {
     await this.#exchange.read({ method: 'DELETE', path: '/journal' }, pageAnswer)
   }
 
-  /** See `Journal.waitFor`. @throws ControlError `journal_wait`, with the nearest miss */
+  /** See `Journal.waitFor`. @throws ControlError `journal_wait`, whose message names the nearest miss */
   async waitFor(where: JournalFilter, { signal, ...options }: WaitOptions = {}): Promise<EntryJson[]> {
     const body = { where, ...options }
     const request = { method: 'POST', path: '/journal/wait', body, signal } as const
@@ -178,13 +182,13 @@ class ControlledJournal {
   /**
    * See `Journal.expectNothing`.
    *
-   * @throws ControlError `journal_unexpected`, with the entries that were not expected
+   * @throws ControlError `journal_unexpected`, whose message lists the entries that match `where`
    */
   async expectNothing(where: JournalFilter = {}): Promise<void> {
     await this.#exchange.read({ method: 'POST', path: '/journal/expect-nothing', body: { where } }, proven)
   }
 
-  /** Yields journal events: each entry when it is opened, and again when it has ended. */
+  /** Yields an event when a request arrives, and another event when the request has ended. */
   async *stream({ lastEventId, signal, ...request }: StreamRequest = {}): AsyncGenerator<JournalEvent> {
     const path = `/journal/stream${queryOf(request)}`
     for await (const event of this.#exchange.events(path, { lastEventId, signal }))
@@ -192,7 +196,7 @@ class ControlledJournal {
   }
 }
 
-/** The gateways in front of the servers, as seen over HTTP. */
+/** The gateways in front of the servers, read over HTTP. */
 class ControlledGateways {
   readonly #exchange: Exchange
 
@@ -212,7 +216,7 @@ class ControlledGateways {
     return this.#exchange.read({ method: 'GET', path }, auditAnswer)
   }
 
-  /** Yields each decision when it is made, and each approval when it is requested or changes. */
+  /** Yields each decision when it is recorded, and each approval when it is requested or changed. */
   async *stream({
     lastEventId,
     signal,
@@ -231,7 +235,7 @@ class ControlledGateways {
   /**
    * Decides a pending approval.
    *
-   * @throws ControlError `unknown_approval`, or `approval_decided` if it is not pending
+   * @throws ControlError `unknown_approval`, or `approval_decided` if the approval is not pending
    */
   decide(id: string, decision: ApprovalDecision): Promise<Approval> {
     const path = `/approvals/${encodeURIComponent(id)}`
@@ -251,7 +255,7 @@ class ControlledFaults {
     return (await this.#exchange.read({ method: 'GET', path: '/faults' }, faultsAnswer)).faults
   }
 
-  /** Replaces all faults. Accepts the result of `list`, too. */
+  /** Replaces all faults. The result of `list` is also accepted. */
   async set(faults: readonly Fault[]): Promise<FaultStatus[]> {
     const body = { faults }
     return (await this.#exchange.read({ method: 'PUT', path: '/faults', body }, faultsAnswer)).faults
@@ -262,16 +266,16 @@ class ControlledFaults {
   }
 
   /**
-   * Resolves if every fault was applied.
+   * Resolves if every fault was applied at least once.
    *
-   * @throws ControlError `faults_not_hit`, with the faults that were not
+   * @throws ControlError `faults_not_hit`, whose message lists the faults that were not applied
    */
   async expectAllHit(): Promise<void> {
     await this.#exchange.read({ method: 'POST', path: '/faults/expect-all-hit' }, proven)
   }
 }
 
-/** The overlays of tool lists, changed over HTTP. See `Catalogue`. */
+/** The overlays on lists of tools, changed over HTTP. See `Catalogue`. */
 class ControlledCatalogue {
   readonly #exchange: Exchange
 
@@ -283,7 +287,7 @@ class ControlledCatalogue {
     return (await this.#exchange.read({ method: 'GET', path: '/catalogue' }, overlaysAnswer)).overlays
   }
 
-  /** Replaces all overlays. Accepts the result of `list`, too. */
+  /** Replaces all overlays. The result of `list` is also accepted. */
   async set(overlays: readonly Overlay[]): Promise<OverlayStatus[]> {
     const body = { overlays }
     return (await this.#exchange.read({ method: 'PUT', path: '/catalogue', body }, overlaysAnswer)).overlays

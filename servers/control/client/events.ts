@@ -4,7 +4,9 @@ import { entryJson } from '../../../shared/journal/entry.js'
 import { approval } from '../../../shared/schemas/approval.js'
 import { gatewayEntry } from '../../../shared/schemas/audit.js'
 
-/** An event of the journal's stream. `id` is the position to resume from. */
+/**
+ * An event of the stream of the journal. A client sends `id` as `lastEventId` to continue after the event.
+ */
 const journalEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('opened'), id: z.string(), entry: entryJson }),
   z.object({ type: z.literal('ended'), id: z.string(), entry: entryJson }),
@@ -12,7 +14,9 @@ const journalEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('gap'), id: z.string(), dropped: z.int() }),
 ])
 
-/** An event of the gateways' stream. `id` is the position to resume from. */
+/**
+ * An event of the stream of the gateways. A client sends `id` as `lastEventId` to continue after the event.
+ */
 const gatewayEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('audit'), id: z.string(), entry: gatewayEntry }),
   z.object({ type: z.literal('approval'), id: z.string(), approval }),
@@ -20,7 +24,7 @@ const gatewayEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('gap'), id: z.string(), dropped: z.int() }),
 ])
 
-/** One event of a stream, before its data is checked. */
+/** One event of a stream. Its data is JSON that was parsed, but not checked. */
 export interface StreamEvent {
   type: string
   id: string

@@ -6,7 +6,7 @@ import { type StreamEvent, serverEvents } from './events.js'
 
 export interface ControlRequest {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE'
-  /** The path, with the slash at its start and with the query. */
+  /** The path with its query. It starts with a slash. */
   path: string
   body?: unknown
   headers?: Record<string, string>
@@ -15,7 +15,7 @@ export interface ControlRequest {
 
 /** The position at which a stream begins. */
 export interface Resumption {
-  /** Begins with the entries after this seq. 0 means all entries that are kept. Default: only new events. */
+  /** The stream begins with the entries after this seq. 0: all stored entries. Default: only new events. */
   after?: number
   /** The `id` of the last event that the client has seen. The stream continues after that event. */
   lastEventId?: string
@@ -34,26 +34,26 @@ export class Exchange {
   /**
    * Sends a request and reads its answer.
    *
-   * @throws ControlError for a refusal, or an answer that does not fit the schema
+   * @throws ControlError for the cases of `open`, and for an answer that does not match the schema
    */
   async read<Schema extends z.ZodType>(request: ControlRequest, schema: Schema): Promise<z.output<Schema>> {
     const response = await this.open(request)
-    const answer = schema.safeParse(parsed(await response.text()))
+    const answer = schema.safeParse(parseJson(await response.text()))
     if (answer.success) return answer.data
     const [issue] = answer.error.issues
     throw new ControlError(
       response.status,
       'bad_answer',
-      `${request.method} ${request.path} was answered with something else than this client knows (${issue?.path.join('.')}: ${issue?.message})`,
+      `the answer to ${request.method} ${request.path} does not have the form that this client knows (${issue?.path.join('.')}: ${issue?.message})`,
       'use the client of the same version as the server',
     )
   }
 
   /**
-   * Sends a request. Resolves with the response before its body is read.
+   * Sends a request. Resolves with the response, whose body is not read yet.
    *
-   * @throws ControlError if the request is refused or the control plane cannot be reached
-   * @throws the reason of `signal` when the signal is aborted
+   * @throws ControlError if the control plane refuses the request or cannot be reached
+   * @throws the abort reason of `signal`
    */
   async open({ method, path, body, headers, signal }: ControlRequest): Promise<Response> {
     const response = await this.#fetched(path, {
@@ -66,7 +66,7 @@ export class Exchange {
     })
     if (response.ok) return response
     const text = await response.text()
-    const refused = errorAnswer.safeParse(parsed(text))
+    const refused = errorAnswer.safeParse(parseJson(text))
     if (!refused.success) {
       throw new ControlError(
         response.status,
@@ -78,7 +78,7 @@ export class Exchange {
     throw new ControlError(response.status, code, message, hint ?? undefined)
   }
 
-  /** Yields the events of a stream until the caller stops or the stream ends. */
+  /** Yields the events of a stream until the stream ends. */
   async *events(
     path: string,
     { lastEventId, signal }: { lastEventId: string | undefined; signal: AbortSignal | undefined },
@@ -99,13 +99,13 @@ export class Exchange {
         0,
         'unreachable',
         `${this.#base} cannot be reached (${cause})`,
-        'start it (understudy up), or give the URL that it prints as control',
+        'start it with understudy up, or use the URL that understudy up prints for the control plane',
       )
     }
   }
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -113,7 +113,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Returns a query string. Null becomes an empty value, and an object becomes JSON. */
+/** Formats a query string. Null becomes an empty value, and an object becomes JSON. */
 export function queryOf(request: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(request)) {
@@ -126,7 +126,9 @@ export function queryOf(request: Readonly<Record<string, unknown>>): string {
   return query.size === 0 ? '' : `?${query}`
 }
 
-/** A refusal of the control plane, or a failure to reach it (status 0). */
+/**
+ * Thrown if the control plane refuses a request, sends an unknown answer, or cannot be reached (status 0).
+ */
 export class ControlError extends Refusal {
   override readonly name = 'ControlError'
 

@@ -10,19 +10,19 @@ import { errorAnswer, healthAnswer, notReadyAnswer, readyAnswer } from '../schem
 
 /** The meaning of each HTTP status, for the OpenAPI document. */
 const MEANINGS: Readonly<Record<number, string>> = {
-  400: 'Something in the request cannot be read, or names what there is not',
-  404: 'There is no such thing',
-  408: 'It did not arrive in time; the message names the nearest miss',
-  409: 'It does not fit what is now',
+  400: 'The request is invalid, or names something that does not exist',
+  404: 'The path names something that does not exist',
+  408: 'The expected requests did not arrive in time. The message names the nearest miss',
+  409: 'The request conflicts with the current state',
   413: 'The body is too large',
-  503: 'It cannot be done now',
+  503: 'The request cannot be carried out now. A later attempt can succeed',
 }
 
 export interface AboutOptions {
   controlled: Controlled<unknown>
   /** The URL of the control plane. */
   url: string
-  /** Returns all operations of the control plane, including those of this file. */
+  /** Returns all operations of the control plane, including the operations of this file. */
   all(): readonly Operation[]
 }
 
@@ -35,7 +35,7 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
     info: {
       title: 'The control plane of mcp-understudy',
       version: VERSION,
-      description: 'Time, the journal, faults, overlays, state, snapshots of the stand-ins.',
+      description: 'Controls the stand-ins: clock, journal, faults, overlays, state and snapshots.',
     },
     url,
     error: errorAnswer,
@@ -46,9 +46,9 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
     checkedOperation({
       method: 'GET',
       path: '/',
-      summary: 'This list. In a browser, a page that shows the instance',
+      summary: 'This list of routes. A browser gets a page that shows the instance instead',
       answer: 'text/html',
-      // A browser accepts HTML, and other clients do not.
+      // Only browsers ask for HTML in their `Accept` header.
       run: ({ request, response }) =>
         request.headers.accept?.includes('text/html')
           ? sendPage(response)
@@ -57,38 +57,38 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
     checkedOperation({
       method: 'GET',
       path: '/healthz',
-      summary: 'Is there a process?',
+      summary: 'Check that the process runs',
       answer: healthAnswer,
       run: () => ({ status: 'ok', version: VERSION, instance: instance.name }) as const,
     }),
     checkedOperation({
       method: 'GET',
       path: '/readyz',
-      summary: 'Could every server answer a call? Each is made to, and no journal hears of it',
+      summary: 'Check that every server can answer a call. The check adds nothing to the journal',
       answer: readyAnswer,
       others: { 503: notReadyAnswer },
       async run({ response }) {
         const { checks, failed } = await probeAll(instance.machine, { instanode, safebot, store })
         if (failed.length === 0) return { ready: true as const, checks }
-        const error = { code: 'not_ready', message: failed.join('; '), hint: 'the log says more' }
+        const error = { code: 'not_ready', message: failed.join('; '), hint: 'see the log for details' }
         return sendJson(response, 503, { ready: false, checks, error })
       },
     }),
     checkedOperation({
       method: 'GET',
       path: '/metrics',
-      summary: 'Figures for Prometheus',
+      summary: 'Metrics for Prometheus',
       answer: 'text/plain',
       async run({ response }) {
-        const { renderMetrics: exposed } = await import('../metrics.js')
-        const figures = await exposed(controlled)
-        return sendText(response, 200, 'text/plain; version=0.0.4; charset=utf-8', figures)
+        const { renderMetrics } = await import('../metrics.js')
+        const metrics = await renderMetrics(controlled)
+        return sendText(response, 200, 'text/plain; version=0.0.4; charset=utf-8', metrics)
       },
     }),
     checkedOperation({
       method: 'GET',
       path: '/openapi.json',
-      summary: 'This document',
+      summary: 'The OpenAPI document of the control plane',
       answer: 'application/json',
       run() {
         document ??= import('../../../shared/http/openapi.js').then(({ openApi }) =>

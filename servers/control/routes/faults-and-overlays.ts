@@ -20,7 +20,7 @@ export function faultRoutes(table: FaultTable): Operation[] {
     checkedOperation({
       method: 'PUT',
       path,
-      summary: 'Set faults in place of all there are, all counts at 0; or change nothing',
+      summary: 'Replace all faults and set their hits to 0. If one fault is invalid, nothing changes',
       body: faultsRequest,
       bodyCode: 'bad_fault',
       answer,
@@ -32,7 +32,7 @@ export function faultRoutes(table: FaultTable): Operation[] {
     checkedOperation({
       method: 'DELETE',
       path,
-      summary: 'Set none',
+      summary: 'Remove all faults',
       answer,
       run() {
         table.clear()
@@ -42,7 +42,7 @@ export function faultRoutes(table: FaultTable): Operation[] {
     checkedOperation({
       method: 'POST',
       path: '/faults/expect-all-hit',
-      summary: 'Check that every fault was applied. 409 lists the others',
+      summary: 'Check that every fault was applied. 409 lists the faults that were not applied',
       answer: proven,
       refusals: [409],
       run() {
@@ -62,14 +62,14 @@ export function catalogueRoutes(catalogue: Catalogue): Operation[] {
     checkedOperation({
       method: 'GET',
       path,
-      summary: 'The overlays on the lists of tools',
+      summary: 'The overlays on lists of tools',
       answer,
       run: listed,
     }),
     checkedOperation({
       method: 'PUT',
       path,
-      summary: 'Lay overlays in place of all there are; or change nothing',
+      summary: 'Replace all overlays. If one overlay is invalid, nothing changes',
       body: overlaysRequest,
       bodyCode: 'bad_overlay',
       answer,
@@ -82,7 +82,7 @@ export function catalogueRoutes(catalogue: Catalogue): Operation[] {
     checkedOperation({
       method: 'DELETE',
       path,
-      summary: 'Show the genuine lists',
+      summary: 'Remove all overlays',
       answer,
       run() {
         catalogue.clear()

@@ -5,7 +5,7 @@ import { auditAnswer, auditQuery, auditStreamQuery } from '../../../shared/schem
 import { gatewaysAnswer } from '../../../shared/schemas/gateway.js'
 import { changeStream } from '../change-stream.js'
 import type { ControlledGateways } from '../controlled.js'
-import { isPicked } from '../gateway-record.js'
+import { matchesFilter } from '../gateway-record.js'
 
 /** Returns the routes that list the gateways and their decisions. */
 export function gatewayRoutes({ all, record }: ControlledGateways, machine: Clock): Operation[] {
@@ -28,13 +28,13 @@ export function gatewayRoutes({ all, record }: ControlledGateways, machine: Cloc
     changeStream({
       path: '/gateways/audit/stream',
       summary:
-        'The same as events, as it comes: audit, approval, cleared, and gap where some are no longer kept',
+        'The decisions as events: audit, approval, cleared, and gap for decisions that are no longer kept',
       query: auditStreamQuery,
       source: record,
       machine,
-      tellerOf({ after = 0, ...where }) {
+      formatterOf({ after = 0, ...where }) {
         return event => {
-          if (!isPicked(event, where)) return undefined
+          if (!matchesFilter(event, where)) return undefined
           if (event.kind === 'approval') return { name: 'approval', json: JSON.stringify(event.approval) }
           if (event.entry.seq <= after) return undefined
           return { name: 'audit', json: JSON.stringify(event.entry) }

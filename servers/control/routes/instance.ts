@@ -17,7 +17,7 @@ export function stateRoutes({ instance, instanode, safebot, views }: Controlled<
     checkedOperation({
       method: 'GET',
       path: '/state',
-      summary: 'What exists now',
+      summary: 'The current state of the instance',
       query: stateQuery,
       answer: stateAnswer(views),
       async run({ query }) {
@@ -35,7 +35,7 @@ export function stateRoutes({ instance, instanode, safebot, views }: Controlled<
     checkedOperation({
       method: 'GET',
       path: '/state/instanode',
-      summary: 'Resources, receivers, accounts, calls under way',
+      summary: 'The state of Instanode: resources, receivers, accounts, calls under way',
       query: stateQuery,
       answer: views.instanode,
       refusals: [404],
@@ -44,7 +44,7 @@ export function stateRoutes({ instance, instanode, safebot, views }: Controlled<
     checkedOperation({
       method: 'GET',
       path: '/state/safebot',
-      summary: 'Rooms with their messages, cursors and leases; calls under way',
+      summary: 'The state of Safebot: rooms with their messages, cursors and leases, calls under way',
       query: stateQuery,
       answer: views.safebot,
       refusals: [404],
@@ -59,7 +59,7 @@ export function accountRoutes({ instanode }: Pick<Controlled<unknown>, 'instanod
     checkedOperation({
       method: 'POST',
       path: '/accounts/:id',
-      summary: 'Upgrade or downgrade an account, and what it owns with it',
+      summary: 'Change the plan of an account, and of the resources that it owns',
       body: planRequest,
       bodyCode: 'bad_plan',
       answer: account,
@@ -75,7 +75,7 @@ function stateRequest({ secrets = false, latest = LATEST }: { secrets?: boolean;
 
 function present<Server extends ControlledServer<unknown>>(name: string, server: Server | undefined): Server {
   if (server !== undefined) return server
-  throw new Refusal('no_such_server', `this instance has no ${name}`, 'GET /state shows what it has')
+  throw new Refusal('no_such_server', `this instance has no ${name}`, 'GET /state shows its servers')
 }
 
 /** Returns the route that lists the replicas of the instance. */
@@ -83,7 +83,7 @@ export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
   return checkedOperation({
     method: 'GET',
     path: '/replicas',
-    summary: 'The instances that share a store with this one, itself among them',
+    summary: 'All replicas that share the store of this instance, this instance included',
     answer: replicasAnswer,
     refusals: [503],
     async run() {
@@ -113,7 +113,7 @@ export function clockRoutes(clock: Clock): Operation[] {
     checkedOperation({
       method: 'PUT',
       path: '/clock',
-      summary: 'Set the mode, the time, or both; answers when all that fell due has run',
+      summary: 'Set the mode, the time, or both. Answers after all wake-ups that fell due',
       body: changeSchema,
       bodyCode: 'bad_clock',
       answer: clockState,
@@ -126,7 +126,7 @@ export function clockRoutes(clock: Clock): Operation[] {
     checkedOperation({
       method: 'POST',
       path: '/clock/advance',
-      summary: 'Move time forward; answers when all that fell due has run',
+      summary: 'Move the clock forward. Answers after all wake-ups that fell due',
       body: advanceRequest,
       bodyCode: 'bad_advance',
       answer: clockState,
@@ -146,7 +146,7 @@ export function rehearsalRoute({ startRehearsal }: Pick<Controlled<unknown>, 'st
   return checkedOperation({
     method: 'POST',
     path: '/rehearsal/start',
-    summary: 'Start the rehearsal of understudy rehearse --attach',
+    summary: 'Start the rehearsal that waits in understudy rehearse --attach',
     answer: startedAnswer,
     refusals: [409],
     run() {
@@ -154,7 +154,7 @@ export function rehearsalRoute({ startRehearsal }: Pick<Controlled<unknown>, 'st
       throw new Refusal(
         'no_rehearsal',
         'no rehearsal waits for its start',
-        'understudy rehearse --attach waits for it, once',
+        'run understudy rehearse --attach, and start its rehearsal only once',
       )
     },
   })

@@ -24,7 +24,7 @@ export function journalRoutes(journal: Journal): Operation[] {
     checkedOperation({
       method: 'GET',
       path: '/journal',
-      summary: 'The entries, the oldest first',
+      summary: 'The entries of the journal, the oldest first',
       query: pageQuery,
       answer: pageAnswer,
       async run({ query }) {
@@ -36,7 +36,7 @@ export function journalRoutes(journal: Journal): Operation[] {
     checkedOperation({
       method: 'GET',
       path: '/journal/entries/:seq',
-      summary: 'One of what arrived, with what it was answered',
+      summary: 'One entry with the answer to its request',
       answer: entryAnswer,
       refusals: [404],
       run({ request }) {
@@ -48,7 +48,7 @@ export function journalRoutes(journal: Journal): Operation[] {
     checkedOperation({
       method: 'DELETE',
       path: '/journal',
-      summary: 'Forget what arrived so far',
+      summary: 'Remove all entries',
       answer: pageAnswer,
       refusals: [503],
       async run() {
@@ -59,7 +59,7 @@ export function journalRoutes(journal: Journal): Operation[] {
     checkedOperation({
       method: 'POST',
       path: '/journal/wait',
-      summary: 'Wait for what has arrived or will; 408 names the nearest miss',
+      summary: 'Wait until enough entries match. Entries from before also count. 408 names the nearest miss',
       body: waitRequest,
       bodyCode: 'bad_wait',
       answer: waitAnswer,
@@ -72,30 +72,32 @@ export function journalRoutes(journal: Journal): Operation[] {
     checkedOperation({
       method: 'POST',
       path: '/journal/expect-nothing',
-      summary: 'Prove that nothing of the kind arrived; 409 lists what did',
+      summary: 'Prove that no entry matches. 409 lists the entries that match',
       body: nothingRequest,
       bodyCode: 'bad_where',
       answer: proven,
       refusals: [409, 503],
       async run({ body }) {
-        const sure = await journal.refresh()
+        const complete = await journal.refresh()
         journal.expectNothing(body.where)
-        if (!sure) throw notSure()
+        if (!complete) throw journalIncomplete()
         return { ok: true } as const
       },
     }),
   ]
 }
 
-function notSure(): Refusal {
+function journalIncomplete(): Refusal {
   return new Refusal(
     'journal_incomplete',
-    'nothing of the kind is known, but not every replica could be asked what reached it',
-    'ask again; GET /replicas shows which there are, and /readyz whether the store is there',
+    'no known entry matches, but the entries of some replicas could not be read',
+    'ask again. GET /replicas lists the replicas, and GET /readyz checks the store',
   )
 }
 
-/** Returns `GET /journal/stream`, which sends each entry when it is opened and again when it ends. */
+/**
+ * Returns `GET /journal/stream`, which sends each entry when its request arrives and again when it has ended.
+ */
 export function journalStreamRoute({ journal, machine }: Pick<Instance, 'journal' | 'machine'>): Operation {
   return changeStream({
     path: '/journal/stream',
@@ -103,7 +105,7 @@ export function journalStreamRoute({ journal, machine }: Pick<Instance, 'journal
     query: streamQuery,
     source: journal,
     machine,
-    tellerOf({ after = 0, ...where }) {
+    formatterOf({ after = 0, ...where }) {
       const expected = journal.expected(where)
       return entry => {
         if (entry.seq <= after || !matches(entry, expected)) return undefined

@@ -6,24 +6,24 @@ import type { Controlled } from '../controlled.js'
 import { clockStateOf } from '../schemas/clock.js'
 import { resetAnswer, resetRequest, snapshotAnswer, snapshotsAnswer } from '../schemas/state.js'
 
-/** Maximum number of snapshots. Each one may contain whole databases. */
-const MAX_KEPT = 100
+/** Maximum number of stored snapshots. It is low, because a snapshot can contain whole databases. */
+const MAX_SNAPSHOTS = 100
 
 /** Returns the routes that reset the instance, and that take, restore and delete snapshots. */
 export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Operation[] {
   const { instance } = controlled
   const snapshots = new Snapshots<Snapshot>()
-  const shown = ({ id, at, wall }: { id: string; at: number; wall: number }) => ({
+  const summaryOf = ({ id, at, wall }: { id: string; at: number; wall: number }) => ({
     id,
     at: iso(at),
     wall: iso(wall),
   })
-  const listed = () => ({ snapshots: snapshots.all().map(shown) })
+  const listed = () => ({ snapshots: snapshots.all().map(summaryOf) })
   return [
     checkedOperation({
       method: 'POST',
       path: '/reset',
-      summary: 'Begin anew, in a world; answers when all is in place',
+      summary: 'Reset the instance to a world. Answers when the reset is complete',
       body: resetRequest,
       bodyCode: 'bad_world',
       answer: resetAnswer,
@@ -36,27 +36,27 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
     checkedOperation({
       method: 'GET',
       path: '/snapshots',
-      summary: 'The snapshots that are kept, the oldest first',
+      summary: 'The stored snapshots, the oldest first',
       answer: snapshotsAnswer,
       run: listed,
     }),
     checkedOperation({
       method: 'POST',
       path: '/snapshots',
-      summary: 'Take a snapshot of everything; it is kept in this process',
+      summary: 'Take a snapshot of the instance. It is stored in this process',
       answer: snapshotAnswer,
       status: 201,
       refusals: [409, 503],
       async run() {
-        snapshots.requireRoom()
+        snapshots.requireCapacity()
         const at = instance.clock.now()
-        return shown(snapshots.keep(await controlled.snapshot(), at, instance.machine.now()))
+        return summaryOf(snapshots.keep(await controlled.snapshot(), at, instance.machine.now()))
       },
     }),
     checkedOperation({
       method: 'POST',
       path: '/snapshots/:id/restore',
-      summary: 'Go back to a snapshot; it is kept, and may be gone back to again',
+      summary: 'Restore a snapshot. It stays stored and can be restored again',
       answer: resetAnswer,
       refusals: [404, 409, 503],
       async run({ request }) {
@@ -67,7 +67,7 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
     checkedOperation({
       method: 'DELETE',
       path: '/snapshots/:id',
-      summary: 'Keep a snapshot no longer',
+      summary: 'Delete a snapshot',
       answer: snapshotsAnswer,
       refusals: [404],
       async run({ request }) {
@@ -78,47 +78,47 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
   ]
 }
 
-/** A snapshot with its id and the time at which it was taken. */
-interface Kept<Snapshot> {
+/** A stored snapshot, with its id and the time at which it was taken. */
+interface StoredSnapshot<Snapshot> {
   id: string
-  /** Time of the instance's clock, milliseconds since the epoch. */
+  /** Time of the instance's clock, in milliseconds since the epoch. */
   at: number
-  /** Machine time, milliseconds since the epoch. */
+  /** Machine time, in milliseconds since the epoch. */
   wall: number
   snapshot: Snapshot
 }
 
-/** The snapshots of callers over HTTP, by id. */
+/** Stores the snapshots that clients have taken over HTTP. */
 class Snapshots<Snapshot> {
-  readonly #kept = new Map<string, Kept<Snapshot>>()
+  readonly #kept = new Map<string, StoredSnapshot<Snapshot>>()
   /**
-   * Number of the latest snapshot. It does not use the instance's id source, because a restore may repeat
-   * ids.
+   * The number in the id of the latest snapshot. The id does not come from the instance's id source, because
+   * a restore moves that source back, and ids would repeat.
    */
   #count = 0
 
-  /** @throws Refusal `too_many_snapshots` */
-  requireRoom(): void {
-    if (this.#kept.size < MAX_KEPT) return
+  /** Checks that one more snapshot can be stored. @throws Refusal `too_many_snapshots` */
+  requireCapacity(): void {
+    if (this.#kept.size < MAX_SNAPSHOTS) return
     throw new Refusal(
       'too_many_snapshots',
-      `${MAX_KEPT} snapshots are kept already`,
-      'delete those that are not needed any more: DELETE /snapshots/:id',
+      `${MAX_SNAPSHOTS} snapshots are stored already`,
+      'delete the snapshots that you no longer need: DELETE /snapshots/:id',
     )
   }
 
-  keep(snapshot: Snapshot, at: number, wall: number): Kept<Snapshot> {
+  keep(snapshot: Snapshot, at: number, wall: number): StoredSnapshot<Snapshot> {
     const kept = { id: `snapshot-${++this.#count}`, at, wall, snapshot }
     this.#kept.set(kept.id, kept)
     return kept
   }
 
-  all(): Kept<Snapshot>[] {
+  all(): StoredSnapshot<Snapshot>[] {
     return [...this.#kept.values()]
   }
 
   /** @throws Refusal `unknown_snapshot` */
-  get(id: string): Kept<Snapshot> {
+  get(id: string): StoredSnapshot<Snapshot> {
     const kept = this.#kept.get(id)
     if (kept !== undefined) return kept
     const known = [...this.#kept.keys()]

@@ -14,7 +14,9 @@ export const clockState = z
 
 export type ClockState = z.infer<typeof clockState>
 
-export const advanceRequest = strict({ ms: z.int().min(0).describe('how far, in milliseconds') }).meta({
+export const advanceRequest = strict({
+  ms: z.int().min(0).describe('milliseconds by which the clock moves forward'),
+}).meta({
   id: 'AdvanceRequest',
 })
 

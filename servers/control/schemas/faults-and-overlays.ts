@@ -6,31 +6,34 @@ import { strict } from '../../../shared/util/check.js'
 const counted = z.int().min(0).exactOptional()
 
 /**
- * The request that sets faults. It accepts the answer of `GET /faults`, and ignores the `hits` in that
- * answer.
+ * The body of the request that sets faults. The answer of `GET /faults` is also a valid body. Its `hits` are
+ * ignored.
  */
 export const faultsRequest = strict({
-  faults: z.array(strict({ ...faultSchema.shape, hits: counted.describe('passed over') })),
+  faults: z.array(strict({ ...faultSchema.shape, hits: counted.describe('ignored') })),
 }).meta({ id: 'FaultsRequest' })
 
 export const faultsAnswer = z
   .strictObject({
     faults: z.array(
-      z.strictObject({ ...faultSchema.shape, hits: z.int().describe('how often it has been carried out') }),
+      z.strictObject({
+        ...faultSchema.shape,
+        hits: z.int().describe('number of times that the fault was applied'),
+      }),
     ),
   })
   .meta({ id: 'Faults' })
 
 /**
- * The request that sets overlays. It accepts the answer of `GET /catalogue`, and ignores `lists` and
- * `inEffect` in it.
+ * The body of the request that sets overlays. The answer of `GET /catalogue` is also a valid body. Its
+ * `lists` and `inEffect` are ignored.
  */
 export const overlaysRequest = strict({
   overlays: z.array(
     strict({
       ...overlaySchema.shape,
-      lists: counted.describe('passed over'),
-      inEffect: z.boolean().exactOptional().describe('passed over'),
+      lists: counted.describe('ignored'),
+      inEffect: z.boolean().exactOptional().describe('ignored'),
     }),
   ),
 }).meta({ id: 'OverlaysRequest' })
@@ -40,7 +43,9 @@ export const overlaysAnswer = z
     overlays: z.array(
       z.strictObject({
         ...overlaySchema.shape,
-        lists: z.int().describe('how many lists those it concerns have been shown since it was set'),
+        lists: z
+          .int()
+          .describe('number of lists of tools that were shown with this overlay since it was set'),
         inEffect: z.boolean(),
       }),
     ),

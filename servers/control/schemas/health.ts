@@ -4,9 +4,9 @@ import { z } from 'zod'
 export const errorAnswer = z
   .object({
     error: z.strictObject({
-      code: z.string().describe('stable'),
-      message: z.string().describe('the failure, with the value'),
-      hint: z.string().nullable().describe('the remedy'),
+      code: z.string().describe('the code of the error, which stays the same in later versions'),
+      message: z.string().describe('the failure, and the value that caused it'),
+      hint: z.string().nullable().describe('how to repair the failure'),
     }),
   })
   .meta({ id: 'Error' })
@@ -17,7 +17,7 @@ export const healthAnswer = z
 
 const checks = z
   .record(z.string(), z.record(z.string(), z.string()))
-  .describe('by server: what was looked at, and ok or what is wrong with it')
+  .describe('for each server, its checks by name: ok, or the error that the check found')
 
 export const readyAnswer = z.strictObject({ ready: z.literal(true), checks }).meta({ id: 'Ready' })
 

@@ -8,7 +8,9 @@ import { strict } from '../../../shared/util/check.js'
 /** The fields of a URL query that select entries of the journal. */
 const where = {
   server: z.string().exactOptional().describe('safebot or instanode'),
-  tool: textOrNone.exactOptional().describe('as it was called; empty: none was'),
+  tool: textOrNone
+    .exactOptional()
+    .describe('name of the tool in the call. Empty: only requests that call no tool'),
   caller: z.string().exactOptional(),
   outcome: z.enum(OUTCOMES).exactOptional(),
   method: textOrNone.exactOptional(),
@@ -16,9 +18,14 @@ const where = {
   transport: z.enum(TRANSPORTS).exactOptional(),
   argsHash: textOrNone.exactOptional(),
   trace: textOrNone.exactOptional(),
-  instance: z.string().exactOptional().describe('the name of a replica, where a store is shared'),
-  arguments: jsonObject.exactOptional().describe('a part of the arguments, as JSON'),
-  unknown: yesOrNo.exactOptional().describe('allows a tool or a method that no server has'),
+  instance: z
+    .string()
+    .exactOptional()
+    .describe('name of the replica that the request reached, if replicas share a store'),
+  arguments: jsonObject
+    .exactOptional()
+    .describe('a JSON object. The arguments of the call must contain its members'),
+  unknown: yesOrNo.exactOptional().describe('1: accept the name of a tool or method that no server has'),
 }
 
 const after = wholeNumber(0).exactOptional().describe('only entries with a higher seq')
@@ -26,7 +33,7 @@ const after = wholeNumber(0).exactOptional().describe('only entries with a highe
 export const pageQuery = strict({
   ...where,
   after,
-  limit: wholeNumber(1, 10_000).exactOptional().describe('how many at most; 1,000 if not given'),
+  limit: wholeNumber(1, 10_000).exactOptional().describe('maximum number of entries. Default: 1,000'),
 })
 
 export const streamQuery = strict({ ...where, after })
@@ -34,8 +41,8 @@ export const streamQuery = strict({ ...where, after })
 export const pageAnswer = z
   .strictObject({
     entries: z.array(entryJson),
-    next: z.int().describe('to be given as after for what comes next'),
-    dropped: z.int().describe('how many of the oldest are no longer kept'),
+    next: z.int().describe('the value of after that gets the next page'),
+    dropped: z.int().describe('number of the oldest entries that are no longer kept'),
   })
   .meta({ id: 'JournalPage' })
 
@@ -48,7 +55,7 @@ export const entryAnswer = z
       .string()
       .nullable()
       .describe(
-        'as it was handed to the transport; null: there is none, or it was too long or too long ago to be kept',
+        'the answer as it was given to the transport. null: there is none, or it is no longer kept because it is too long or too old',
       ),
   })
   .meta({ id: 'AnsweredEntry' })

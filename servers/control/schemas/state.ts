@@ -12,7 +12,7 @@ export const resetRequest = strict({
     })
     .exactOptional()
     .describe(
-      'the starting state: a name of fixtures/worlds or the world itself, never a path; the one it began with if not given',
+      'the name of a world in fixtures/worlds, or the world itself. Never a path. Default: the world with which the instance was started',
     ),
 }).meta({ id: 'ResetRequest' })
 
@@ -21,8 +21,8 @@ export const resetAnswer = z.strictObject({ clock: clockState }).meta({ id: 'Beg
 export const snapshotAnswer = z
   .strictObject({
     id: z.string(),
-    at: z.string().describe('the instance’s clock when it was taken, ISO 8601'),
-    wall: z.string().describe('the machine’s time then'),
+    at: z.string().describe('time of the instance’s clock when the snapshot was taken, ISO 8601'),
+    wall: z.string().describe('machine time when the snapshot was taken, ISO 8601'),
   })
   .meta({ id: 'Snapshot' })
 
@@ -32,10 +32,13 @@ export const snapshotsAnswer = z
 
 const replica = z
   .strictObject({
-    number: z.int().describe('1 for the first that ever used the store'),
-    instance: z.string().nullable().describe('as its journal entries name it; null: it is just starting'),
-    startedAt: z.string().describe('by the time of the store, ISO 8601'),
-    self: z.boolean().describe('whether it is the one that answers'),
+    number: z.int().describe('number of the replica. The first replica that used the store has the number 1'),
+    instance: z
+      .string()
+      .nullable()
+      .describe('name of the replica in journal entries. null: the replica is still starting'),
+    startedAt: z.string().describe('time at which the replica started, by the clock of the store, ISO 8601'),
+    self: z.boolean().describe('true for the replica that sends this answer'),
   })
   .meta({ id: 'Replica' })
 
@@ -51,23 +54,25 @@ export const replicasAnswer = z
 
 export type Replicas = z.infer<typeof replicasAnswer>
 
-/** Default number of messages for each room, and of deliveries for each receiver. */
+/** Default number of the latest messages of each room, and of the latest deliveries of each receiver. */
 export const LATEST = 20
 
 export const stateQuery = strict({
-  secrets: yesOrNo.exactOptional().describe('1: passwords and tokens as they are'),
+  secrets: yesOrNo.exactOptional().describe('1: show passwords and tokens unmasked'),
   latest: wholeNumber(0, 2000)
     .exactOptional()
-    .describe(`how many messages of a room and deliveries of a receiver; ${LATEST} if not given`),
+    .describe(
+      `number of the latest messages of each room and deliveries of each receiver. Default: ${LATEST}`,
+    ),
 })
 
-/** The schema of each server's view. */
+/** The schemas for the states of the two servers. */
 export interface ViewSchemas<Instanode extends z.ZodType = z.ZodType, Safebot extends z.ZodType = z.ZodType> {
   instanode: Instanode
   safebot: Safebot
 }
 
-/** The schema of `GET /state`: the view of each server that the instance has. */
+/** Returns the schema for the answer of `GET /state`, which has the state of each server of the instance. */
 export function stateAnswer<Instanode extends z.ZodType, Safebot extends z.ZodType>(
   views: ViewSchemas<Instanode, Safebot>,
 ) {
@@ -81,7 +86,7 @@ export function stateAnswer<Instanode extends z.ZodType, Safebot extends z.ZodTy
     .meta({ id: 'State' })
 }
 
-/** The result of {@link stateAnswer}. */
+/** The answer that `stateAnswer` describes. */
 export type StateAnswer<InstanodeView, SafebotView> = z.output<
   ReturnType<typeof stateAnswer<z.ZodType<InstanodeView>, z.ZodType<SafebotView>>>
 >

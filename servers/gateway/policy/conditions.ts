@@ -6,32 +6,32 @@ import { patternProblem } from './operators.js'
 export const CONDITION_KEYS = ['path', 'op', 'value'] as const
 
 /**
- * Returns the counter that a `state.` path names. Reports a problem and returns undefined if there is no such
- * counter.
+ * Returns the name of the counter for a path such as `state.TOOL.COUNTER`. If there is no such counter,
+ * reports a problem and returns undefined.
  */
 export type CounterFinder = (path: string, place: Place) => string | undefined
 
 /**
  * Reads a list of conditions.
  *
- * @param counters finds counters. Undefined: the dialect has no `state.` paths
+ * @param counters finds the counters of `state.` paths. Undefined if the dialect has no such paths
  */
 export function readConditions(place: Place, counters?: CounterFinder): Condition[] {
-  return (place.items('it takes a list of conditions') ?? []).flatMap(item => {
+  return (place.items('write a list of conditions') ?? []).flatMap(item => {
     const fields = item.fields(CONDITION_KEYS)
     return fields === undefined ? [] : readCondition(fields, counters)
   })
 }
 
-/** Reads one condition. For a wrong condition, reports the problems and returns an empty list. */
+/** Reads one condition. Returns a list with the condition, or reports problems and returns an empty list. */
 export function readCondition(
   fields: Fields<(typeof CONDITION_KEYS)[number]>,
   counters?: CounterFinder,
 ): Condition[] {
   const pathPlace = fields.require('path', 'name an argument, e.g. args.name')
   const path = pathPlace?.text()
-  const op = fields.require('op', `it is one of ${OPERATORS.join(', ')}`)?.oneOf(OPERATORS)
-  const valuePlace = fields.require('value', 'say what the argument is held against')
+  const op = fields.require('op', `write one of ${OPERATORS.join(', ')}`)?.oneOf(OPERATORS)
+  const valuePlace = fields.require('value', 'add the value with which the argument is compared')
   const subject =
     pathPlace === undefined || path === undefined ? undefined : readSubject(path, pathPlace, counters)
   if (op === undefined || valuePlace === undefined || path === undefined || subject === undefined) return []
@@ -43,11 +43,12 @@ export function readCondition(
 function readSubject(path: string, place: Place, counters: CounterFinder | undefined): Subject | undefined {
   if (path.startsWith('args.')) {
     const keys = path.slice('args.'.length).split('.')
-    if (keys.includes('')) return place.mismatch('keys joined by dots, e.g. args.name or args.options.name')
+    if (keys.includes(''))
+      return place.mismatch('write keys joined by dots, e.g. args.name or args.options.name')
     if (/[[\]*]/.test(path)) {
       place.warn(
         'odd_path',
-        `is ${shown(path)}: brackets and stars are read as part of a key, and no list has keys`,
+        `is ${shown(path)}: brackets and stars are parts of a key here, and a list element has no path`,
       )
     }
     return { from: 'args', keys }
@@ -56,7 +57,9 @@ function readSubject(path: string, place: Place, counters: CounterFinder | undef
     const counter = counters(path, place)
     return counter === undefined ? undefined : { from: 'state', counter }
   }
-  return place.mismatch(counters === undefined ? 'it begins with args.' : 'it begins with args. or state.')
+  return place.mismatch(
+    counters === undefined ? 'it must begin with args.' : 'it must begin with args. or state.',
+  )
 }
 
 /** Returns whether an operator accepts a value. Reports a problem if it does not. */
@@ -66,20 +69,23 @@ function takes(op: Operator, value: Plain, place: Place): boolean {
   else if (op === 'regex') {
     const problem = patternProblem(String(value))
     if (problem === undefined) return true
-    place.refuse(`is no pattern of RE2 (${cut(problem)})`, 'RE2 has no look-around and no back-references')
+    place.refuse(`is not a pattern of RE2 (${cut(problem)})`, 'RE2 has no look-around and no back-references')
     return false
   }
   return remedy === undefined
 }
 
 /**
- * Returns the kind of value that an operator accepts. Returns undefined if the operator accepts this value.
+ * Returns a remedy that names the kind of value which an operator accepts. Returns undefined if the operator
+ * accepts `value`.
  */
 function remedyFor(op: Operator, value: Plain): string | undefined {
   switch (op) {
     case 'in':
     case 'not_in':
-      return Array.isArray(value) && value.length > 0 ? undefined : `${op} takes a list, not empty`
+      return Array.isArray(value) && value.length > 0
+        ? undefined
+        : `${op} takes a list with at least one element`
     case 'lt':
     case 'lte':
     case 'gt':
@@ -88,7 +94,7 @@ function remedyFor(op: Operator, value: Plain): string | undefined {
     case 'exists':
       return typeof value === 'boolean' ? undefined : 'exists takes true or false'
     case 'regex':
-      return typeof value === 'string' ? undefined : 'regex takes a text'
+      return typeof value === 'string' ? undefined : 'regex takes a string'
     default:
       return undefined
   }

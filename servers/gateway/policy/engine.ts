@@ -26,48 +26,52 @@ const snapshotSchema = z.array(
   }),
 )
 
-/** The key for the common count of all callers. */
-const EVERYBODY = ''
+/** The key of the count of a limit that does not count by grant. */
+const ALL_GRANTS = ''
 
 type Arguments = Readonly<Record<string, unknown>>
 type Denial = Extract<Decision, { outcome: 'deny' }>
 
-/** A limit and its rule. */
-interface Quota {
+/** A rule with a limit. */
+interface LimitRule {
   readonly rule: Rule
   readonly limit: Limit
 }
 
-/** A rule that requires an approval, and a test for the calls that need it. */
-interface Approving {
-  readonly ask: Extract<Decision, { outcome: 'approve' }>
+/** A rule that requires an approval for some calls. */
+interface ApprovalRule {
+  /** The decision about a call that needs the approval. */
+  readonly decision: Extract<Decision, { outcome: 'approve' }>
+  /** Returns whether a call needs the approval. */
   applies(args: Arguments, grant: string): boolean
 }
 
 /** The compiled rules of one tool. */
 interface Compiled {
-  /** The checks in their order. Each check returns a denial, or undefined if the call passes the check. */
+  /**
+   * The checks in the order of their rules. A check returns a denial, or undefined if it does not deny the
+   * call.
+   */
   readonly checks: readonly ((args: Arguments, grant: string) => Denial | undefined)[]
-  /** The rules that require an approval. */
-  readonly approvals: readonly Approving[]
-  readonly quotas: readonly Quota[]
+  readonly approvals: readonly ApprovalRule[]
+  readonly limits: readonly LimitRule[]
 }
 
 const NO_ARGUMENTS: Arguments = {}
-const KEPT: Decision = { outcome: 'allow', settle: () => undefined }
+const ALLOWED_WITHOUT_LIMIT: Decision = { outcome: 'allow', settle: () => undefined }
 
 /**
- * Creates the engine of a policy. The engine checks a call in this order and returns the first denial:
+ * Creates the engine of a policy. The engine denies a call for the first of these reasons that applies:
  *
- * 1. the tool is hidden
- * 2. the tool is not named, and the default is deny
- * 3. the arguments are not an object
- * 4. the rules on the arguments: first the tool's own rules, then the rules for every tool
- * 5. quota, in the same order
- * 6. approval
+ * 1. The tool is hidden.
+ * 2. The policy does not name the tool, and the default is deny.
+ * 3. The arguments are not an object.
+ * 4. A rule denies these arguments. The rules of the tool are checked first, then the rules for every tool.
+ * 5. A limit is reached. Limits are checked in the same order as the other rules.
  *
- * Quota is reserved from all counters or from none. Two calls at the same time cannot both take the last
- * quota, because a decision is synchronous.
+ * If nothing denies the call, a rule can still require an approval. Quota is reserved in all counters of
+ * the call or in none. Two calls at the same time cannot both take the last quota, because `decide` is
+ * synchronous.
  *
  * @param clock the clock for the windows of limits
  * @throws Refusal `cannot_enforce` for a policy that limits spending
@@ -84,8 +88,8 @@ function refuseSpend({ tools, everyTool }: Policy): void {
   if (spend === undefined) return
   throw new Refusal(
     'cannot_enforce',
-    `the policy limits spending in line ${spend.line}, which the reference gateway does not enforce: it pays for nothing, and so sees no price`,
-    'leave spend out to have the rest enforced; understudy check explains it',
+    `the policy limits spending in line ${spend.line}, which the reference gateway cannot enforce: it pays for nothing, so it never knows a price`,
+    'remove spend to enforce the rest of the policy. understudy check explains the policy',
   )
 }
 
@@ -103,7 +107,7 @@ class Engine implements PolicyEngine {
     this.#hidden = new Set(policy.hide)
     const rules = [...[...policy.tools.values()].flat(), ...policy.everyTool]
     this.#counters = new Counters(
-      quotasOf(rules).map(({ limit }) => limit),
+      limitRulesOf(rules).map(({ limit }) => limit),
       clock,
     )
     for (const [tool, own] of policy.tools)
@@ -125,20 +129,23 @@ class Engine implements PolicyEngine {
     const args = call.args ?? NO_ARGUMENTS
     // Conditions cannot find an argument in a value that is not an object.
     if (!isObject(args))
-      return denied('(arguments)', 'The arguments of a call are an object, so these are not let through')
-    const { checks, approvals, quotas } = own ?? this.#unnamed
+      return denied(
+        '(arguments)',
+        'The arguments of the call are not an object, so the policy cannot judge them',
+      )
+    const { checks, approvals, limits } = own ?? this.#unnamed
     for (const check of checks) {
       const denial = check(args, grant)
       if (denial !== undefined) return denial
     }
     const approving =
       call.approved === true ? undefined : approvals.find(({ applies }) => applies(args, grant))
-    const reserved = this.#reserve(quotas, args, grant)
+    const reserved = this.#reserve(limits, args, grant)
     if (approving === undefined || reserved.outcome !== 'allow') return reserved
     // An approval is requested only if the quota allows the call. The quota is reserved again when the
     // approved call is made.
     reserved.settle('refunded')
-    return approving.ask
+    return approving.decision
   }
 
   snapshot(): unknown {
@@ -152,8 +159,8 @@ class Engine implements PolicyEngine {
   #compile(rules: readonly Rule[]): Compiled {
     return {
       checks: rules.flatMap(rule => this.#check(rule)),
-      approvals: rules.flatMap(rule => this.#approving(rule)),
-      quotas: quotasOf(rules),
+      approvals: rules.flatMap(rule => this.#approvalRules(rule)),
+      limits: limitRulesOf(rules),
     }
   }
 
@@ -162,15 +169,15 @@ class Engine implements PolicyEngine {
     if (demand.kind === 'deny') return [() => denial]
     if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
     const denies = demand.kind === 'forbid'
-    const holds = this.#all(demand.conditions)
-    return [(args, grant) => (holds(args, grant) === denies ? denial : undefined)]
+    const allTrue = this.#all(demand.conditions)
+    return [(args, grant) => (allTrue(args, grant) === denies ? denial : undefined)]
   }
 
-  #approving({ name: rule, message, demand }: Rule): Approving[] {
+  #approvalRules({ name: rule, message, demand }: Rule): ApprovalRule[] {
     if (demand.kind !== 'approve') return []
     const { intercept } = demand
-    const ask = { outcome: 'approve' as const, rule, message, ...defined({ intercept }) }
-    return [{ ask, applies: this.#all(demand.conditions) }]
+    const decision = { outcome: 'approve' as const, rule, message, ...defined({ intercept }) }
+    return [{ decision, applies: this.#all(demand.conditions) }]
   }
 
   #all(conditions: readonly Condition[]): (args: Arguments, grant: string) => boolean {
@@ -184,10 +191,10 @@ class Engine implements PolicyEngine {
     return (_args, grant) => test(this.#counters.spent(subject.counter, grant))
   }
 
-  #reserve(quotas: readonly Quota[], args: Arguments, grant: string): Decision {
-    if (quotas.length === 0) return KEPT
+  #reserve(limits: readonly LimitRule[], args: Arguments, grant: string): Decision {
+    if (limits.length === 0) return ALLOWED_WITHOUT_LIMIT
     const reserved: Reservation[] = []
-    for (const { rule, limit } of quotas) {
+    for (const { rule, limit } of limits) {
       const amount = amountOf(limit, args)
       const reservation =
         amount === undefined ? undefined : this.#counters.reserve(limit.counter, grant, amount)
@@ -209,9 +216,9 @@ class Engine implements PolicyEngine {
 }
 
 /**
- * Returns the amount that a call takes from a counter, as a whole number. Returns undefined if the arguments
- * contain no valid amount. A negative amount is not valid, because it would give back quota that other calls
- * have used.
+ * Returns the amount that a call adds to a counter, as a whole number. Returns undefined if the arguments
+ * contain no valid amount. A negative amount is not valid, because it would give back the quota of other
+ * calls.
  */
 function amountOf({ amount }: Limit, args: Arguments): number | undefined {
   if (typeof amount === 'number') return amount
@@ -225,7 +232,7 @@ function giveBack(reserved: readonly Reservation[]): void {
   for (const reservation of reserved) reservation.giveBack()
 }
 
-function quotasOf(rules: readonly Rule[]): Quota[] {
+function limitRulesOf(rules: readonly Rule[]): LimitRule[] {
   return rules.flatMap(rule => (rule.demand.kind === 'limit' ? [{ rule, limit: rule.demand.limit }] : []))
 }
 
@@ -233,27 +240,27 @@ function denied(rule: string, message: string): Denial {
   return { outcome: 'deny', rule, message }
 }
 
-/** The amount that one call has taken from a counter. */
+/** The amount that one call has added to a counter. */
 interface Reservation {
   giveBack(): void
 }
 
 /**
- * Counts the calls in the current window: for each grant if the limit is per grant, otherwise together.
+ * Counts the calls in the current window. There is one count for each grant, or one count for all grants.
  *
- * Windows have a fixed length and follow one another from the epoch on. When a window ends, the counter drops
- * the counts of all grants, so that it holds only the grants that have called since.
+ * Windows have a fixed length, and the first window begins at the epoch. When a window ends, all counts are
+ * removed. The counter therefore stores only grants that have called in the current window.
  */
 class Counter {
   #windowStart = 0
   readonly #spent = new Map<string, number>()
-  /** Number of times that counts were restored. An earlier reservation cannot be given back. */
-  #past = 0
+  /** Number of times that `restore` was called. A reservation from before a restore cannot be given back. */
+  #restores = 0
 
   constructor(readonly limit: Limit) {}
 
   spent(now: number, grant: string): number {
-    this.#turn(now)
+    this.#startWindow(now)
     return this.#spent.get(this.#key(grant)) ?? 0
   }
 
@@ -262,33 +269,33 @@ class Counter {
     if (after > this.limit.max) return undefined
     const key = this.#key(grant)
     this.#spent.set(key, after)
-    const [windowStart, past] = [this.#windowStart, this.#past]
+    const [windowStart, restores] = [this.#windowStart, this.#restores]
     return {
       giveBack: () => {
-        // After the window has ended or counts were restored, the amount is no longer counted.
-        if (this.#windowStart !== windowStart || this.#past !== past) return
+        // The current counts do not contain the amount if the window has ended or the counts were restored.
+        if (this.#windowStart !== windowStart || this.#restores !== restores) return
         this.#spent.set(key, (this.#spent.get(key) ?? 0) - amount)
       },
     }
   }
 
   snapshot(now: number) {
-    this.#turn(now)
+    this.#startWindow(now)
     return { counter: this.limit.counter, windowStart: this.#windowStart, spent: [...this.#spent] }
   }
 
   restore(windowStart: number, spent: readonly (readonly [string, number])[]): void {
-    this.#past++
+    this.#restores++
     this.#windowStart = windowStart
     this.#spent.clear()
     for (const [grant, amount] of spent) this.#spent.set(grant, amount)
   }
 
   #key(grant: string): string {
-    return this.limit.perGrant ? grant : EVERYBODY
+    return this.limit.perGrant ? grant : ALL_GRANTS
   }
 
-  #turn(now: number): void {
+  #startWindow(now: number): void {
     const start = now - (now % this.limit.windowMs)
     if (start === this.#windowStart) return
     this.#windowStart = start
@@ -306,13 +313,14 @@ export class Counters {
     this.#counters = new Map(limits.map(limit => [limit.counter, new Counter(limit)]))
   }
 
-  /** Returns the count of `grant` in the current window. Returns 0 if there is no such counter. */
+  /** Returns the count of `grant` in the current window. Returns 0 for an unknown counter. */
   spent(counter: string, grant: string): number {
     return this.#counters.get(counter)?.spent(this.#clock.now(), grant) ?? 0
   }
 
   /**
-   * Takes `amount` if the counter stays within its limit. Otherwise returns undefined and changes nothing.
+   * Adds `amount` to a counter if its count then stays within the limit. Otherwise returns undefined and
+   * changes nothing.
    */
   reserve(counter: string, grant: string, amount: number): Reservation | undefined {
     return this.#counters.get(counter)?.reserve(this.#clock.now(), grant, amount)

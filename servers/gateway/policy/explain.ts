@@ -4,24 +4,27 @@ import { type Condition, type Policy, type Rule, rate } from './model.js'
 
 export type Verdict = 'hidden' | 'denied' | 'approval' | 'conditional' | 'limited' | 'allowed'
 
-/** The meaning of a policy for one tool. */
+/** The effect of a policy on the calls of one tool. */
 export interface ToolMeaning {
   readonly tool: string
   /** The strictest verdict of all rules for the tool. */
   readonly verdict: Verdict
-  /** The explanation in plain words. */
+  /** The explanation for the author of the policy. */
   readonly words: string
 }
 
 /**
- * Explains a policy for each tool that it names, and for the other tools of the same servers. A policy that
- * names no known tool is explained for all fourteen known tools.
+ * Explains what a policy does with each tool that it names, and with the other tools of the same servers. If
+ * the policy names no known tool, all fourteen known tools are explained.
  */
 export function explainPolicy(policy: Policy): ToolMeaning[] {
   return toolsOf(policy).map(tool => explainTool(policy, tool))
 }
 
-/** Returns the tools that a policy concerns. Known tools are first, in the order of their servers. */
+/**
+ * Returns the tools that `explainPolicy` explains. Known tools are first, in the order in which their servers
+ * list them.
+ */
 export function toolsOf(policy: Policy): string[] {
   const named = [...new Set([...policy.tools.keys(), ...policy.hide])].filter(name => name !== '*')
   const servers = new Set(named.flatMap(name => knownTool(name)?.server ?? []))

@@ -1,7 +1,13 @@
 import { cut, shown } from '../../../shared/util/shown.js'
 import { APPROVALS_SINCE, approvalTerms, readApprovals, readSpend } from './approval-parts.js'
 import { type CounterFinder, readConditions } from './conditions.js'
-import { openPolicy, readHead, readTools, readVersion, refuseDoubles } from './dialect-parts.js'
+import {
+  buildPolicy,
+  readSharedKeys,
+  readTools,
+  readVersion,
+  refuseDuplicateLimits,
+} from './dialect-parts.js'
 import type { Fields, Place } from './located-value.js'
 import {
   type Amount,
@@ -20,7 +26,7 @@ import { entryOf, type Located, plain } from './problems.js'
 
 const STATE_KEYS = ['counter', 'window', 'increment', 'increment_from'] as const
 
-/** The scope in the paths of counters that belong to the tool `*`. */
+/** The name that replaces the tool `*` in the path of a counter. */
 const GLOBAL = '_global'
 
 const RULE_KEYS = [
@@ -35,7 +41,7 @@ const RULE_KEYS = [
 ] as const
 
 /**
- * The action `approve` exists only in this project. Intercept has `require_approval`, since
+ * The values of `action`. `approve` exists only in this project. `require_approval` is Intercept's own, since
  * intercept@2026-04.
  */
 const ACTIONS = ['evaluate', 'deny', 'require_approval', 'approve'] as const
@@ -43,24 +49,23 @@ const ACTIONS = ['evaluate', 'deny', 'require_approval', 'approve'] as const
 const ROOT_KEYS = ['version', 'description', 'default', 'hide', 'tools', 'approvals', 'spend'] as const
 const TOOL_KEYS = ['rules', 'spend'] as const
 
-/** Values that all rules of a policy share. */
+/** Values of the whole policy that the readers of its rules need. */
 interface PolicyContext {
   readonly counters: CounterFinder
-  /** Time in milliseconds in which the same call gets the pending approval again. */
+  /** Milliseconds in which an identical call gets the same approval, not a new one. */
   readonly dedupeMs: number
 }
 
 /**
- * Reads a policy of Intercept. Text that Intercept's own reader would ignore, such as an unknown key, is
- * refused.
+ * Reads an Intercept policy. An unknown key is refused, although Intercept ignores it.
  *
- * @returns undefined after a report, if the text is not a map
+ * @returns undefined if the text is not a map. The problem is then reported
  */
 export function readIntercept(root: Place): Policy | undefined {
   const fields = root.fields(ROOT_KEYS)
   if (fields === undefined) return undefined
   readVersion(fields.require('version', 'write version: "1"'), true)
-  const head = readHead(fields)
+  const head = readSharedKeys(fields)
   const context = {
     counters: counterFinder(root.node),
     dedupeMs: readApprovals(fields.get('approvals')),
@@ -71,7 +76,7 @@ export function readIntercept(root: Place): Policy | undefined {
     true,
   )
   const spend = readSpendRule(fields.get('spend'), 'spend')
-  return openPolicy('intercept', root.findings.version, head, { tools, everyTool: [...everyTool, ...spend] })
+  return buildPolicy('intercept', root.findings.version, head, { tools, everyTool: [...everyTool, ...spend] })
 }
 
 function readSpendRule(place: Place | undefined, name: string, message?: string): Rule[] {
@@ -80,17 +85,17 @@ function readSpendRule(place: Place | undefined, name: string, message?: string)
   return [{ name, message: message ?? `Denied by rule ${JSON.stringify(name)}`, line: place.line, demand }]
 }
 
-/** Reads the rules of one tool. A tool without a value has no rules, as in Intercept. */
+/** Reads the rules of one tool. Like Intercept, accepts a tool without a value, which has no rules. */
 function readRules(tool: string, place: Place, context: PolicyContext): Rule[] {
   if (place.plain() === null) return []
   const fields = place.fields(TOOL_KEYS)
   const spend = readSpendRule(fields?.get('spend'), `${tool} spend`)
   const list = fields?.get('rules')
   if (list === undefined || list.plain() === null) return spend
-  const items = list.items('a list of rules; [] for none') ?? []
+  const items = list.items('write a list of rules, or [] for no rules') ?? []
   const read = items.map(item => ({ place: item, rules: readRule(item, tool, context) }))
   warnOfSameNames(items)
-  refuseDoubles(
+  refuseDuplicateLimits(
     read.flatMap(({ place, rules }) => rules.map(rule => ({ place, rule }))),
     read.flatMap(({ place, rules }) => {
       const counter = entryOf(entryOf(place.node, 'state'), 'counter')
@@ -102,7 +107,7 @@ function readRules(tool: string, place: Place, context: PolicyContext): Rule[] {
 }
 
 /**
- * Warns of rules with the same name, because a denial, the audit and an approval identify a rule by its name.
+ * Warns of rules with the same name. Denials, the audit and approvals identify a rule by its name.
  */
 function warnOfSameNames(rules: readonly Place[]): void {
   const lines = new Map<string, number>()
@@ -114,18 +119,18 @@ function warnOfSameNames(rules: readonly Place[]): void {
     else
       place.warn(
         'duplicate_rule_name',
-        `has the name of line ${line} once more: a denial does not tell them apart`,
+        `has the same name as the rule in line ${line}, so a denial does not show which rule denied the call`,
       )
   }
 }
 
 type RuleFields = Fields<(typeof RULE_KEYS)[number]>
 
-/** Reads one rule. A limit with further conditions becomes two rules. */
+/** Reads one rule. If it has a limit and other conditions, returns one rule for each of the two. */
 function readRule(place: Place, tool: string, context: PolicyContext): Rule[] {
   const fields = place.fields(RULE_KEYS)
   if (fields === undefined) return []
-  const name = fields.require('name', 'every rule has one: a denial tells it')?.text() ?? ''
+  const name = fields.require('name', 'add a name, which denials show')?.text() ?? ''
   const onDeny = fields.get('on_deny')?.text()
   const rule = (demand: Demand, message = `Denied by rule ${JSON.stringify(name)}`): Rule => ({
     name,
@@ -142,11 +147,11 @@ function readRule(place: Place, tool: string, context: PolicyContext): Rule[] {
   const timeout = fields.get('approval_timeout')
   if (timeout !== undefined && actionPlace?.plain() !== 'require_approval') {
     timeout.refuse(
-      'stands in a rule that asks for no approval',
-      'write action: require_approval, or leave it out',
+      'stands in a rule that requires no approval',
+      'write action: require_approval, or remove it',
     )
   }
-  if (fields.get('rate_limit') !== undefined) return shorthand(fields, tool, rule)
+  if (fields.get('rate_limit') !== undefined) return rateLimitRules(fields, tool, rule)
   const action = actionPlace?.oneOf(ACTIONS, remedyForAction(actionPlace))
   switch (action) {
     case 'deny':
@@ -156,7 +161,7 @@ function readRule(place: Place, tool: string, context: PolicyContext): Rule[] {
       refuseBeside(fields, ['conditions', 'state'], 'action: approve', 'the action is for every call')
       place.warn(
         'own_approval',
-        "asks for approval in a form of this project's own: Intercept has action: require_approval for it",
+        'requires an approval in a form that only this project has. The form of Intercept is action: require_approval',
         'note',
       )
       return [rule({ kind: 'approve', conditions: [] }, `Needs approval by rule ${JSON.stringify(name)}`)]
@@ -171,7 +176,7 @@ function readRule(place: Place, tool: string, context: PolicyContext): Rule[] {
       ]
     }
     default:
-      return evaluated({ fields, tool, counters: context.counters, rule, name })
+      return evaluateRules({ fields, tool, counters: context.counters, rule, name })
   }
 }
 
@@ -182,12 +187,12 @@ function refuseBeside(
   why?: string,
 ): void {
   for (const key of keys) {
-    const remedy = `leave one out${why === undefined ? '' : `: ${why}`}`
+    const remedy = `remove one of the two${why === undefined ? '' : `: ${why}`}`
     fields.get(key)?.refuse(`stands beside ${beside}`, remedy)
   }
 }
 
-interface Evaluated {
+interface EvaluateOptions {
   fields: RuleFields
   tool: string
   counters: CounterFinder
@@ -195,15 +200,15 @@ interface Evaluated {
   name: string
 }
 
-function evaluated({ fields, tool, counters, rule, name }: Evaluated): Rule[] {
-  const place = fields.require('conditions', 'a rule that evaluates has at least one; action: deny has none')
+function evaluateRules({ fields, tool, counters, rule, name }: EvaluateOptions): Rule[] {
+  const place = fields.require('conditions', 'a rule needs conditions, unless it has action: deny')
   if (place === undefined) return []
   const conditions = readConditions(place, counters)
   if (place.node.kind === 'list' && place.node.items.length === 0) {
-    place.mismatch('a rule that evaluates has at least one condition; action: deny has none')
+    place.mismatch('a rule needs at least one condition, unless it has action: deny')
   }
   const state = fields.get('state')
-  const counting = state === undefined ? undefined : readCounting(state, tool)
+  const counting = state === undefined ? undefined : readStateBlock(state, tool)
   if (state === undefined || counting === undefined) return [rule({ kind: 'require', conditions })]
   const { limit, rest } = limitAmong(conditions, counting, state)
   const needed = limit === undefined ? amountCondition(counting) : []
@@ -217,26 +222,26 @@ function evaluated({ fields, tool, counters, rule, name }: Evaluated): Rule[] {
 }
 
 /**
- * Returns a condition that requires a valid amount. Intercept reads the amount of a call even if no limit
- * uses the counter, and denies a call without one.
+ * Returns a condition that requires a valid amount in the arguments of a call. Intercept denies a call
+ * without a valid amount, even if no limit uses the counter.
  */
-function amountCondition({ amount }: Counting): Condition[] {
+function amountCondition({ amount }: StateBlock): Condition[] {
   if (typeof amount === 'number') return []
   const { keys, path } = amount
   return [{ subject: { from: 'args', keys }, path, op: 'gte', value: 0 }]
 }
 
-function shorthand(
+function rateLimitRules(
   fields: RuleFields,
   tool: string,
   rule: (demand: Demand, message?: string) => Rule,
 ): Rule[] {
   for (const key of ['conditions', 'state'] as const) {
-    fields.get(key)?.refuse('stands beside rate_limit', 'leave one out, or make two rules of it')
+    fields.get(key)?.refuse('stands beside rate_limit', 'remove one of the two, or write two rules')
   }
   const action = fields.get('action')
   if (action !== undefined && action.plain() !== 'evaluate') {
-    action.refuse(`is ${JSON.stringify(action.plain())} beside rate_limit`, 'leave one out')
+    action.refuse(`is ${JSON.stringify(action.plain())} beside rate_limit`, 'remove one of the two')
   }
   const place = fields.get('rate_limit')
   const read = place === undefined ? undefined : readShorthand(place)
@@ -247,39 +252,41 @@ function shorthand(
   return [rule({ kind: 'limit', limit }, limitReached(read.max, windowMs))]
 }
 
-function readCounting(place: Place, tool: string): Counting | undefined {
+function readStateBlock(place: Place, tool: string): StateBlock | undefined {
   return isUncountable(tool, place) ? undefined : readState(place, scopeOf(tool))
 }
 
-/** Returns whether the calls of a tool cannot be counted. Reports a problem if so. */
+/** Returns true and reports a problem if Intercept cannot count the calls of a tool. */
 function isUncountable(tool: string, place: Place): boolean {
-  const remedy = uncountable(tool)
+  const remedy = countingProblem(tool)
   if (remedy !== undefined) place.refuse(`counts calls of ${shown(tool)}`, remedy)
   return remedy !== undefined
 }
 
-function uncountable(tool: string): string | undefined {
+function countingProblem(tool: string): string | undefined {
   if (tool.includes('.')) {
-    return 'Intercept cannot count a tool with a dot in its name: its path would be cut at the dot'
+    return 'Intercept cannot count the calls of a tool with a dot in its name, because it splits paths at dots'
   }
-  return tool === GLOBAL ? 'Intercept counts the calls of every tool under that name' : undefined
+  return tool === GLOBAL
+    ? 'Intercept uses this name for counters that count the calls of all tools'
+    : undefined
 }
 
 function remedyForAction(place: Place | undefined): string | undefined {
   return place?.plain() === 'allow'
-    ? 'Intercept allows with no rules at all: rules: []; allow is the form of the tool pages, which has no version and no names'
+    ? 'to allow every call, write rules: []. The action allow exists only in the form of the tool pages, which has no version and no names'
     : undefined
 }
 
-/** Returns the scope of a tool's counters in paths. */
+/** Returns the name that stands for a tool in the paths of its counters. */
 function scopeOf(tool: string): string {
   return tool === '*' ? GLOBAL : tool
 }
 
 /**
- * Returns a function that finds counters by their path `state.<scope>.<counter>`.
+ * Returns a function that finds counters by their paths, `state.<tool>.<counter>`.
  *
- * @param root the whole policy, because a condition may name the counter of a later rule
+ * @param root the whole policy, because a condition can name the counter of a later rule
  */
 function counterFinder(root: Located): CounterFinder {
   const known = new Set<string>()
@@ -297,23 +304,23 @@ function counterFinder(root: Located): CounterFinder {
   return (path, place) => {
     if (known.has(path)) return path
     const all = known.size === 0 ? 'no rule has a state block' : `there are ${cut([...known].join(', '))}`
-    return place.mismatch(`it names no counter of a state block: ${all}`)
+    return place.mismatch(`it must name the counter of a state block: ${all}`)
   }
 }
 
-/** A `state` block. The limit of its counter is one of the rule's conditions. */
-interface Counting {
+/** A `state` block. The maximum of its counter is not in the block, but in a condition of the rule. */
+interface StateBlock {
   path: string
   windowMs: number
   amount: Amount
 }
 
-/** Reads a `state` block. @param scope scope of the counter in its path */
-function readState(place: Place, scope: string): Counting | undefined {
+/** Reads a `state` block. @param scope the name that stands for the tool in the path of the counter */
+function readState(place: Place, scope: string): StateBlock | undefined {
   const fields = place.fields(STATE_KEYS)
   if (fields === undefined) return undefined
-  const counter = fields.require('counter', 'name it')?.text()
-  const window = fields.require('window', `it is one of ${WINDOW_NAMES.join(', ')}`)?.oneOf(WINDOW_NAMES)
+  const counter = fields.require('counter', 'add a name for the counter')?.text()
+  const window = fields.require('window', `write one of ${WINDOW_NAMES.join(', ')}`)?.oneOf(WINDOW_NAMES)
   const amount = readAmount(fields)
   if (counter === undefined || window === undefined || amount === undefined) return undefined
   return { path: `state.${scope}.${counter}`, windowMs: WINDOWS[window], amount }
@@ -322,24 +329,24 @@ function readState(place: Place, scope: string): Counting | undefined {
 function readAmount(fields: Fields<(typeof STATE_KEYS)[number]>): Amount | undefined {
   const [from, by] = [fields.get('increment_from'), fields.get('increment')]
   if (from === undefined) return by === undefined ? 1 : by.wholeNumber(1)
-  if (by !== undefined) by.refuse('stands beside increment_from', 'leave one out')
+  if (by !== undefined) by.refuse('stands beside increment_from', 'remove one of the two')
   const path = from.text()
   if (path === undefined) return undefined
   const keys = path.slice('args.'.length).split('.')
   if (!path.startsWith('args.') || keys.includes(''))
-    return from.mismatch('a path of an argument, e.g. args.amount')
+    return from.mismatch('write the path of an argument, e.g. args.amount')
   return { keys, path }
 }
 
 /**
- * Finds the limit among the conditions: `lt` or `lte` on the block's own counter. The count includes the call
- * itself, so `lte 5` allows five calls and `lt 5` allows four.
+ * Finds the limit of a rule. It is the condition with `lt` or `lte` on the counter of the rule's `state`
+ * block. The count includes the call that is judged, so `lte 5` allows five calls and `lt 5` allows four.
  *
- * @returns the limit, and the other conditions
+ * @returns the limit, and all other conditions
  */
 function limitAmong(
   conditions: readonly Condition[],
-  { path, windowMs, amount }: Counting,
+  { path, windowMs, amount }: StateBlock,
   place: Place,
 ): { limit: Limit | undefined; rest: Condition[] } {
   const isLimit = (condition: Condition) =>
@@ -347,21 +354,21 @@ function limitAmong(
   const [bound, second] = conditions.filter(isLimit)
   const rest = conditions.filter(condition => !isLimit(condition))
   if (second !== undefined) {
-    place.refuse(`limits ${cut(path)} twice`, 'only the smaller would ever count: leave one')
+    place.refuse(`limits ${cut(path)} twice`, 'only the smaller limit has an effect: remove the other one')
   }
   if (bound === undefined) {
     place.warn(
       'counter_stands_still',
-      `counts nothing: ${cut(path)} moves only by an lt or lte condition of this rule on it`,
+      `counts nothing: the rule counts calls in ${cut(path)} only if one of its conditions is lt or lte on this path`,
     )
     return { limit: undefined, rest }
   }
   const given = Number(bound.value)
   const max = Math.trunc(given) - (bound.op === 'lt' ? 1 : 0)
   if (!Number.isSafeInteger(given))
-    place.warn('limit_cut', `limits to ${given}, which is cut to a whole number`)
+    place.warn('limit_cut', `limits to ${given}, which is rounded down to a whole number`)
   if (max < 1)
-    place.warn('limit_of_none', `lets no call through: ${bound.op} ${given} is reached before the first`)
+    place.warn('limit_of_none', `allows no call: the first call already exceeds ${bound.op} ${given}`)
   return { limit: { counter: path, windowMs, max, amount, perGrant: false }, rest }
 }
 
@@ -374,7 +381,7 @@ function readShorthand(place: Place): { max: number; window: WindowName } | unde
   if (window !== undefined && max >= 1) return { max, window }
   return place.mismatch(
     typeof value === 'object' && value !== null
-      ? 'it is written like 10/minute; the form with max and window is that of the tool pages, which has no version and no names'
-      : 'it is written like 30/minute, with minute, hour or day',
+      ? 'write it as in 10/minute. A rate_limit with max and window exists only in the form of the tool pages, which has no version and no names'
+      : 'write it as in 30/minute, with minute, hour or day',
   )
 }

@@ -1,24 +1,27 @@
 import { SERVER_NAMES, type ServerName } from '../../../shared/util/known-tools.js'
 import type { Policy } from './model.js'
 
-/** Facts about a tool for the author of a policy. A test compares them with the genuine tools. */
+/**
+ * Facts about a tool for the review of a policy. A test compares the arguments with the tools of the
+ * stand-ins.
+ */
 export interface KnownTool {
   readonly server: ServerName
   /** Arguments that every call must have. */
   readonly required: readonly string[]
   /** Arguments that a call may leave out. */
   readonly optional: readonly string[]
-  /** Arguments that are numbers. All other arguments are texts, except `include_self`. */
+  /** Arguments that are numbers. All other arguments are strings, except `include_self`. */
   readonly numbers?: readonly string[]
-  /** The effect of a tool whose name looks like a read but which changes something. */
+  /** The change that the tool makes. Only for a tool whose name suggests that it only reads. */
   readonly seemsRead?: string
   /** A secret in the arguments or results of the tool. */
   readonly secretIn?: { readonly arguments?: string; readonly results?: string }
 }
 
-const ROOM_KEY = 'the key of the room, behind # in url'
+const ROOM_KEY = 'the key of the room, after the # in url'
 
-/** The fourteen tools of the stand-ins, in the order in which their servers list them. */
+/** The fourteen tools of the stand-ins, in the order in which the stand-ins list them. */
 export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
   create_postgres: {
     server: 'instanode',
@@ -94,7 +97,7 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     required: ['url'],
     optional: ['timeout_seconds'],
     numbers: ['timeout_seconds'],
-    seemsRead: 'takes a message away for good, done or not',
+    seemsRead: 'removes a task for good, even if its work is never done',
     secretIn: { arguments: ROOM_KEY, results: 'the messages of the room' },
   },
   claim_task: {
@@ -110,17 +113,17 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     required: ['url', 'claim_id', 'seq'],
     optional: [],
     numbers: ['seq'],
-    seemsRead: 'moves the cursor: the message does not come again',
+    seemsRead: 'moves the cursor, so that the message is not delivered again',
     secretIn: { arguments: ROOM_KEY },
   },
 }
 
-/** Returns the facts about a tool. Returns undefined for a tool of another server. */
+/** Returns the facts about a tool. Returns undefined if no stand-in has the tool. */
 export function knownTool(name: string): KnownTool | undefined {
   return Object.hasOwn(KNOWN_TOOLS, name) ? KNOWN_TOOLS[name] : undefined
 }
 
-/** Returns the names of the tools that a policy names. */
+/** Returns the tools that a policy names in `tools` and `hide`. */
 export function toolsNamed({ tools, hide }: Policy): string[] {
   return [...tools.keys(), ...hide].filter(name => name !== '*')
 }

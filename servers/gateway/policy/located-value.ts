@@ -5,34 +5,36 @@ import type { Plain, Warning } from './model.js'
 import { type Findings, type Located, plain } from './problems.js'
 
 /**
- * A value in the text of a policy, and the path to it. Methods that expect another kind of value report a
- * problem and return undefined.
+ * A value in the text of a policy, with its path. A method that expects a certain kind of value reports a
+ * problem and returns undefined if the value is of another kind.
  */
 export class Place {
   constructor(
     readonly node: Located,
     readonly path: string,
     readonly findings: Findings,
-    /** The line of the value's key. Without a key, the line of the value. */
+    /** The line of the key in front of the value. If there is no key, the line of the value. */
     readonly line = node.line,
   ) {}
 
-  /** Reports a problem with this value, and its remedy. */
+  /** Reports a problem with this value. @param remedy how to repair the problem */
   refuse(message: string, remedy: string): undefined {
     return this.findings.refuse(this.line, this.path, message, remedy)
   }
 
-  /** Reports that the value is wrong. */
+  /** Reports a problem that quotes this value. */
   mismatch(remedy: string): undefined {
     return this.refuse(`is ${shown(this.plain())}`, remedy)
   }
 
   warn(code: string, message: string, level: Warning['level'] = 'warning'): void {
-    const at = this.path === '' ? message : `${this.path} ${message}`
-    this.findings.warn({ code, level, message: at, line: this.line })
+    const text = this.path === '' ? message : `${this.path} ${message}`
+    this.findings.warn({ code, level, message: text, line: this.line })
   }
 
-  /** Reports that the text uses a feature of a version. See {@link Findings.needs}. */
+  /**
+   * Reports that this value is a feature that was added in the version `since`. See {@link Findings.needs}.
+   */
   needs(since: DialectVersion, what: string): void {
     this.findings.needs(since, this.line, this.path, what)
   }
@@ -42,7 +44,7 @@ export class Place {
   }
 
   /** Returns the entries of a map. All keys are allowed. */
-  entries(remedy = 'it takes keys and values'): [string, Place][] | undefined {
+  entries(remedy = 'write keys with values'): [string, Place][] | undefined {
     if (this.node.kind !== 'map') return this.mismatch(remedy)
     return this.node.entries.map(({ key, value, line }) => [
       key,
@@ -52,23 +54,23 @@ export class Place {
 
   /** Returns the fields of a map. Reports a problem for each key that is not in `known`. */
   fields<Key extends string>(known: readonly Key[]): Fields<Key> | undefined {
-    const entries = this.entries(`it takes the keys ${known.join(', ')}`)
+    const entries = this.entries(`write a map with the keys ${known.join(', ')}`)
     if (entries === undefined) return undefined
     const found = new Map<string, Place>()
     for (const [key, place] of entries) {
       if (known.some(name => name === key)) found.set(key, place)
-      else this.findings.refuse(place.line, this.path, `does not know ${shown(key)}`, meant(key, known))
+      else this.findings.refuse(place.line, this.path, `does not know ${shown(key)}`, suggestion(key, known))
     }
     return new Fields(this, found)
   }
 
-  items(remedy = 'it takes a list'): Place[] | undefined {
+  items(remedy = 'write a list'): Place[] | undefined {
     if (this.node.kind !== 'list') return this.mismatch(remedy)
     return this.node.items.map((item, at) => new Place(item, `${this.path}[${at}]`, this.findings))
   }
 
-  /** Returns a text that is not blank. */
-  text(remedy = 'a text, not blank'): string | undefined {
+  /** Returns the string, if it is not blank. */
+  text(remedy = 'write a string that is not blank'): string | undefined {
     const value = this.plain()
     return typeof value === 'string' && value.trim() !== '' ? value : this.mismatch(remedy)
   }
@@ -77,13 +79,13 @@ export class Place {
     const value = this.plain()
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value
     const most = max === Number.MAX_SAFE_INTEGER ? 'or more' : `to ${max}`
-    return this.mismatch(`a whole number, ${min} ${most}`)
+    return this.mismatch(`write a whole number, ${min} ${most}`)
   }
 
   oneOf<Word extends string | boolean>(words: readonly Word[], remedy?: string): Word | undefined {
     const value = this.plain()
     const word = words.find(known => known === value)
-    return word ?? this.mismatch(remedy ?? meant(value, words))
+    return word ?? this.mismatch(remedy ?? suggestion(value, words))
   }
 }
 
@@ -103,9 +105,9 @@ export class Fields<Key extends string> {
   }
 }
 
-function meant(given: Plain, known: readonly (string | boolean)[]): string {
+function suggestion(given: Plain, known: readonly (string | boolean)[]): string {
   const words = known.filter(word => typeof word === 'string')
   const near = typeof given === 'string' ? closestName(given, words) : undefined
-  const all = `it is one of ${known.join(', ')}`
+  const all = `write one of ${known.join(', ')}`
   return near === undefined ? all : `${JSON.stringify(near)} is probably meant; ${all}`
 }

@@ -4,7 +4,7 @@ import type { DialectVersion } from './dialect-version.js'
 /** The lengths of the named windows, in milliseconds. */
 export const WINDOWS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const
 
-// `Object.keys` returns plain strings, so the type is stated.
+// The type must be stated, because `Object.keys` returns strings.
 export const WINDOW_NAMES = Object.keys(WINDOWS) as WindowName[]
 
 /** The language of a policy. `policylayer-page` is the form that PolicyLayer prints on its tool pages. */
@@ -30,56 +30,56 @@ export type Operator = (typeof OPERATORS)[number]
 /** A value that JSON and YAML can represent. */
 export type Plain = string | number | boolean | null | readonly Plain[] | { readonly [key: string]: Plain }
 
-/** The value that a condition tests: an argument, found by its keys, or the count of a counter. */
+/** The value that a condition tests. It is an argument at the path `keys`, or the count of a counter. */
 export type Subject =
   | { readonly from: 'args'; readonly keys: readonly string[] }
   | { readonly from: 'state'; readonly counter: string }
 
 export interface Condition {
   readonly subject: Subject
-  /** The path as the policy states it. */
+  /** The path as it is written in the policy. */
   readonly path: string
   readonly op: Operator
   readonly value: Plain
 }
 
-/** The amount that a call adds to a counter: a number, or the argument at a path. */
+/** The amount that a call adds to a counter. It is a fixed number, or the argument of the call at a path. */
 export type Amount = number | { readonly keys: readonly string[]; readonly path: string }
 
 export interface Limit {
   /** The name of the counter, which is unique in the policy. */
   readonly counter: string
   /**
-   * Length of the windows in milliseconds. The first window begins at the epoch, so minutes, hours and days
-   * begin as in UTC.
+   * Length of a window in milliseconds. The first window begins at the epoch, so windows of a minute, an hour
+   * or a day begin at the same times as minutes, hours and days of UTC.
    */
   readonly windowMs: number
   /** The maximum count in one window. */
   readonly max: number
   readonly amount: Amount
-  /** Whether each grant has a separate count. */
+  /** True if each grant has a separate count. */
   readonly perGrant: boolean
 }
 
 /**
- * The time limits of an approval in the form that Intercept publishes since intercept@2026-04. A call that
- * needs such an approval is answered immediately with error -32003.
+ * The time limits of an approval in the form of Intercept since intercept@2026-04. A call that needs such an
+ * approval immediately gets error -32003.
  */
 export interface InterceptApproval {
-  /** The time in which the approval can be decided and used, in milliseconds from the request. */
+  /** Milliseconds from the request until the approval expires. Then it can no longer be decided or used. */
   readonly timeoutMs: number
-  /** The time in which the same call gets the pending approval again, in milliseconds from the request. */
+  /** Milliseconds from the request in which an identical call gets this approval, not a new one. */
   readonly dedupeMs: number
 }
 
-/** The demand that a rule makes on a call. */
+/** The condition, limit or approval that a rule demands for a call. */
 export type Demand =
   | { readonly kind: 'deny' }
   /** The call needs an approval if all conditions hold. Without conditions, every call needs one. */
   | {
       readonly kind: 'approve'
       readonly conditions: readonly Condition[]
-      /** Undefined for an approval in this project's own form. */
+      /** The time limits, if the approval is in the form of Intercept. */
       readonly intercept?: InterceptApproval
     }
   /** The call is denied unless all conditions hold. */
@@ -88,42 +88,42 @@ export type Demand =
   | { readonly kind: 'forbid'; readonly conditions: readonly Condition[] }
   | { readonly kind: 'limit'; readonly limit: Limit }
   /**
-   * Limits the payments of calls, in the currency of the upstream. `understudy check` explains such a rule,
-   * but the gateway does not start with it.
+   * Limits the payments for calls, in the currency of the upstream. `understudy check` explains such a rule.
+   * The reference gateway refuses to start with it.
    */
   | { readonly kind: 'spend'; readonly perCall: number | undefined; readonly daily: number | undefined }
 
 export interface Rule {
-  /** The name of the rule in a denial. */
+  /** The name that denials show. */
   readonly name: string
-  /** The text of a denial for the caller. */
+  /** The text that the caller gets with a denial. */
   readonly message: string
   /** The line of the rule in the file, from 1. */
   readonly line: number
   readonly demand: Demand
 }
 
-/** A policy of any dialect in one common model. Defaults are filled in. */
+/** The model of a policy, which is the same for all dialects. Defaults are filled in. */
 export interface Policy {
   readonly dialect: Dialect
-  /** Whether a result with `isError` gives quota back. A JSON-RPC error always does. */
+  /** Whether a result with `isError` gives quota back. A JSON-RPC error always gives quota back. */
   readonly refundsToolErrors: boolean
   readonly description: string | undefined
-  /** The decision about tools that `tools` does not name. */
+  /** The decision about tools that are not in `tools`. */
   readonly default: 'allow' | 'deny'
-  /** Whether the text of the policy states the default. */
+  /** False if the text of the policy does not contain the key `default`. */
   readonly defaultWritten: boolean
-  /** Names of hidden tools, or `*` for all tools. */
+  /** The names of the hidden tools. `*` hides all tools. */
   readonly hide: readonly string[]
   /** The rules of each tool, in the order of the file. */
   readonly tools: ReadonlyMap<string, readonly Rule[]>
-  /** The rules for every tool, which are checked after the tool's own rules. */
+  /** The rules that apply to every tool. They are checked after the rules of the tool. */
   readonly everyTool: readonly Rule[]
 }
 
 /**
- * A message for the author of a policy. A `warning` is about something that looks wrong. A `note` is
- * additional information.
+ * A message for the author of a policy. A `warning` is about a part of the policy that looks wrong. A `note`
+ * adds information.
  */
 export interface Warning {
   /** A stable code in `snake_case`. */
@@ -134,40 +134,40 @@ export interface Warning {
   readonly tool?: string
 }
 
-/** A policy and the findings from reading its text. */
+/** The result of reading the text of a policy. */
 export interface PolicyReading {
   readonly dialect: Dialect
-  /** The version of Intercept's language in which the text was read. Null for a policy of PolicyLayer. */
+  /** The version of Intercept's language by which the text was read. Null for a policy of PolicyLayer. */
   readonly version: DialectVersion | null
   /** The earliest version that has all features of the text. Null for a policy of PolicyLayer. */
   readonly needs: DialectVersion | null
   readonly policy: Policy
-  /** Warnings about the text. `reviewPolicy` adds warnings about the meaning. */
+  /** Warnings about the text. `reviewPolicy` adds warnings about the effects of the policy. */
   readonly warnings: readonly Warning[]
 }
 
-/** A tool call as a policy judges it. */
+/** The parts of a tool call that an engine judges. */
 export interface PolicyCall {
   readonly tool: string
   /** The value of `arguments`, of any type. */
   readonly args: unknown
-  /** The caller: the label of a grant, or a session. */
+  /** The label of the caller's grant, or its session. */
   readonly grant: string
   /**
-   * Whether this call has been approved. If so, rules that require an approval let it pass. All other rules
+   * True if the call has been approved. Rules that require an approval then have no effect. All other rules
    * still apply.
    */
   readonly approved?: boolean
 }
 
-/** Whether the quota that an allowed call reserved stays spent. */
+/** The result for the quota that an allowed call has reserved: it stays spent, or is given back. */
 export type Settlement = 'kept' | 'refunded'
 
 /**
- * Decides whether the end of an allowed call gives its quota back.
+ * Decides whether an allowed call gets its quota back when it ends.
  *
- * A JSON-RPC error gives quota back. A result with `isError` gives quota back only if the dialect of the
- * policy says so. After every other end, the quota stays spent.
+ * A JSON-RPC error gives quota back. A result with `isError` gives quota back only if the policy has
+ * `refundsToolErrors`. In all other cases, the quota stays spent.
  */
 export function settlementOf(
   ended: UpstreamEnd,
@@ -177,15 +177,15 @@ export function settlementOf(
 }
 
 export type Decision =
-  /** `settle` must be called once, when the call has ended. See {@link settlementOf}. */
+  /** The caller of `decide` must call `settle` once, when the call has ended. See {@link settlementOf}. */
   | { readonly outcome: 'allow'; settle(answer: Settlement): void }
   | { readonly outcome: 'deny'; readonly rule: string; readonly message: string }
-  /** No quota is reserved. After the approval, `decide` must be called again with `approved`. */
+  /** No quota is reserved. After the approval, call `decide` again with `approved`. */
   | {
       readonly outcome: 'approve'
       readonly rule: string
       readonly message: string
-      /** Undefined for an approval in this project's own form. */
+      /** The time limits, if the approval is in the form of Intercept. */
       readonly intercept?: InterceptApproval
     }
 
@@ -195,10 +195,10 @@ export interface PolicyEngine {
   decide(call: PolicyCall): Decision
   /** Returns whether a tool is left out of `tools/list`. */
   hides(tool: string): boolean
-  /** Returns the counts as plain data. */
+  /** Returns the counts of all limits as plain data. */
   snapshot(): unknown
   /**
-   * Restores counts from a snapshot. Earlier reservations can no longer be given back.
+   * Restores the counts of all limits. Quota that was reserved earlier can no longer be given back.
    *
    * @throws Refusal `bad_snapshot` for a value that is not a snapshot
    */
@@ -206,9 +206,9 @@ export interface PolicyEngine {
 }
 
 /**
- * Returns the argument at the end of `keys`. Returns undefined if there is none.
+ * Returns the argument at the path `keys`. Returns undefined if there is no such argument.
  *
- * Keys lead only into objects, as in both products. An element of a list has no path.
+ * A path leads only through objects, as in Intercept and PolicyLayer. An element of a list has no path.
  */
 export function argumentAt(args: Readonly<Record<string, unknown>>, keys: readonly string[]): unknown {
   let current: unknown = args
@@ -223,15 +223,15 @@ export function argumentAt(args: Readonly<Record<string, unknown>>, keys: readon
 
 export type WindowName = keyof typeof WINDOWS
 
-/** Returns the name of a window, such as `minute` or `90 seconds`. */
+/** Returns the name for the length of a window, such as `minute` or `90 seconds`. */
 export function windowName(ms: number): string {
   return WINDOW_NAMES.find(name => WINDOWS[name] === ms) ?? `${ms / 1000} seconds`
 }
 
-/** Intercept's message for a call whose arguments contain no valid amount. */
+/** The message of Intercept for a call whose arguments contain no valid amount. */
 export const INCALCULABLE = 'Internal policy error'
 
-/** Returns the message for a limit that is reached, in the words of Intercept's shorthand. */
+/** Returns the message for a limit that is reached. Intercept has the same message for a `rate_limit`. */
 export function limitReached(max: number, windowMs: number): string {
   return `Rate limit of ${max} per ${windowName(windowMs)} reached. Try again later.`
 }

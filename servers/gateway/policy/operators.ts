@@ -1,19 +1,19 @@
 import { RE2JS } from 're2js'
 import type { Operator, Plain } from './model.js'
 
-/** Maximum depth to which values are printed. Arguments with more levels could overflow the stack. */
-const DEEPEST = 100
+/** Maximum depth to which values are printed. The printing of deeper arguments could overflow the stack. */
+const MAX_DEPTH = 100
 
-/** Returns whether a value satisfies a condition. An undefined value is a missing one. */
+/** Returns whether a value satisfies a condition. `actual` is undefined if the argument is missing. */
 export type Test = (actual: unknown) => boolean
 
 /**
- * Returns the test of an operator.
+ * Returns the test for an operator and its value.
  *
- * A missing value fails every operator except `exists`, even `neq` and `not_in`. A condition therefore makes
- * its argument mandatory.
+ * If an argument is missing, every test fails except `exists`. Even `neq` and `not_in` fail. A condition
+ * therefore makes its argument mandatory.
  *
- * @param expected a value that the operator accepts. The readers of policies ensure this
+ * @param expected the value in the policy. It must be of a kind that the operator accepts
  */
 export function testOf(op: Operator, expected: Plain): Test {
   if (op === 'exists') return actual => (actual !== undefined && actual !== null) === expected
@@ -46,7 +46,7 @@ function presentTest(op: Exclude<Operator, 'exists'>, expected: Plain): Test {
   }
 }
 
-/** Compares two numbers by value, and all other values by their printed form. */
+/** Compares two numbers by their values, and all other pairs by the form in which Go prints them. */
 function equals(expected: Plain): Test {
   const printed = goPrinted(expected, goWritten)
   return actual =>
@@ -64,7 +64,7 @@ function not(test: Test): Test {
   return actual => !test(actual)
 }
 
-/** Compares two numbers. A text always fails, even if it spells a number. */
+/** Compares two numbers. The test fails for every string, even for a string of digits. */
 function numbers(expected: Plain, compare: (actual: number, bound: number) => boolean): Test {
   return actual => typeof actual === 'number' && typeof expected === 'number' && compare(actual, expected)
 }
@@ -74,7 +74,7 @@ function matches(expected: Plain): Test {
   return actual => typeof actual === 'string' && pattern.matches(actual)
 }
 
-/** Tests whether a text contains a text, or a list contains an element. */
+/** Tests whether a string contains a part, or whether a list contains an element. */
 function contains(expected: Plain): Test {
   const equal = equals(expected)
   return actual => {
@@ -84,17 +84,18 @@ function contains(expected: Plain): Test {
 }
 
 /**
- * Prints a value as Go's `%v` does. Intercept compares these texts, unless both sides are numbers.
+ * Prints a value as Go's `%v` does. Intercept compares the printed forms of two values, unless both are
+ * numbers.
  *
- * A list is printed as its elements in brackets, and a text has no quotes. So `"5"` equals `5`, and
- * `["main"]` differs from `"main"`.
+ * A list is printed as its elements in brackets, and a string is printed without quotes. So `"5"` equals `5`,
+ * and `["main"]` differs from `"main"`.
  *
- * @param float prints a number. In Go, numbers of a call are floats, but whole numbers of a policy are
- *   integers
+ * @param float prints a number. In Go, the numbers of a call are floats, but the whole numbers of a policy
+ *   are integers
  */
 export function goPrinted(value: unknown, float = goFloat, depth = 0): string {
-  // A policy cannot be this deep, so no value in a policy has this printed form.
-  if (depth > DEEPEST) return '\0'
+  // The value in a policy is never this deep, so it never equals this text.
+  if (depth > MAX_DEPTH) return '\0'
   if (value === null || value === undefined) return '<nil>'
   if (typeof value === 'number') return float(value)
   if (typeof value !== 'object') return String(value)
@@ -103,13 +104,14 @@ export function goPrinted(value: unknown, float = goFloat, depth = 0): string {
   return `map[${entries.map(([key, item]) => `${key}:${goPrinted(item, float, depth + 1)}`).join(' ')}]`
 }
 
-/** Prints a number of a policy. A whole number is printed without an exponent. */
+/** Prints a number of a policy as Go does. Whole numbers are integers in Go and have no exponent. */
 export function goWritten(value: number): string {
   return Number.isSafeInteger(value) ? String(value) : goFloat(value)
 }
 
 /**
- * Prints a float as Go does. Go uses an exponent from a million on, but JavaScript only from 22 digits on.
+ * Prints a float as Go does. Go prints an exponent for 1,000,000 and above, but JavaScript only for numbers
+ * of 22 digits or more.
  */
 export function goFloat(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
@@ -120,20 +122,20 @@ export function goFloat(value: number): string {
 }
 
 /**
- * A pattern of RE2, as in Go. A pattern can match anywhere in a text. The matching time is proportional to
- * the length of the text.
+ * A regular expression of RE2, as Go has it. It matches anywhere in a text, unless it is anchored. The time
+ * of a match grows only in proportion to the length of the text.
  */
 interface Pattern {
   matches(text: string): boolean
 }
 
-/** Compiles a pattern. @throws Error with RE2's message for an invalid pattern */
+/** Compiles a pattern. @throws Error if the pattern is invalid, with the message of RE2 */
 function compilePattern(source: string): Pattern {
   const compiled = RE2JS.compile(source)
   return { matches: text => compiled.test(text) }
 }
 
-/** Returns RE2's message about an invalid pattern. Returns undefined for a valid pattern. */
+/** Returns the message of RE2 about an invalid pattern. Returns undefined for a valid pattern. */
 export function patternProblem(source: string): string | undefined {
   try {
     compilePattern(source)

@@ -2,42 +2,44 @@ import { type Node, type ParseError, parseTree, printParseErrorCode } from 'json
 import { shown } from '../../../shared/util/shown.js'
 import type { Findings, Located } from './problems.js'
 
-/** The problem and the remedy for error codes of the JSON parser. Other codes get a general message. */
+/**
+ * The problem and the remedy for each error code of the JSON parser. All other codes have a general message.
+ */
 const REMEDIES: Record<string, [what: string, remedy: string]> = {
   CommaExpected: ['lacks a comma', 'put one between the values'],
   ColonExpected: ['lacks a colon', 'put one between key and value'],
   CloseBraceExpected: ['ends before its object does', 'close it with }'],
   CloseBracketExpected: ['ends before its list does', 'close it with ]'],
-  EndOfFileExpected: ['goes on behind its end', 'one file is one policy: leave out the rest'],
-  InvalidCommentToken: ['has a comment', 'JSON takes none: leave it out'],
-  InvalidSymbol: ['has a word that JSON does not know', 'texts and keys stand in double quotes'],
-  UnexpectedEndOfString: ['has a text without its end', 'close it with a double quote'],
+  EndOfFileExpected: ['has more text after its end', 'a file is one policy: remove the rest'],
+  InvalidCommentToken: ['has a comment', 'JSON has no comments: remove it'],
+  InvalidSymbol: ['has a word that JSON does not know', 'put strings and keys in double quotes'],
+  UnexpectedEndOfString: ['has a string without an end', 'close it with a double quote'],
 }
 
-/** Parses strict JSON. @returns undefined after a report, if the text is not JSON */
+/** Parses strict JSON. @returns undefined if the text is not JSON. The problem is then reported */
 export function readJsonText(text: string, findings: Findings): Located | undefined {
   const errors: ParseError[] = []
   const tree = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
   const lineAt = lines(text)
   const trailing = new Map(errors.flatMap(error => trailingComma(text, error)))
   for (const [offset, closing] of trailing) {
-    const remedy = 'JSON takes none behind the last value: leave it out'
+    const remedy = 'JSON has no comma after the last value: remove it'
     findings.refuse(lineAt(offset), '', `has a comma before its ${closing}`, remedy)
   }
-  // Later errors mostly follow from the first one. Trailing commas cause no other errors, so all of them are
-  // reported.
+  // One error often causes others, so only the first error is reported. Trailing commas cause no other
+  // errors, so all trailing commas are reported.
   const first = errors.find(error => !trailing.has(error.offset))
   if (first !== undefined) {
     const [what, remedy] = explain(text, first)
     return findings.refuse(lineAt(first.offset), '', what, remedy)
   }
-  if (tree === undefined) return findings.refuse(1, '', 'the text is empty', 'a policy is a JSON object')
+  if (tree === undefined) return findings.refuse(1, '', 'the text is empty', 'write a JSON object')
   return located(tree, lineAt, findings)
 }
 
 /**
- * Returns the position and text of a closing bracket, if the error is a comma before the bracket. Otherwise
- * returns an empty list.
+ * Finds a comma in front of a closing bracket. Returns a list with the position and the text of the bracket.
+ * Returns an empty list if the error is a different one.
  */
 function trailingComma(text: string, { offset }: ParseError): [number, string][] {
   const closing = text[offset]
@@ -46,9 +48,9 @@ function trailingComma(text: string, { offset }: ParseError): [number, string][]
 }
 
 function explain(text: string, { error }: ParseError): [what: string, remedy: string] {
-  if (text.trim() === '') return ['the text is empty', 'a policy is a JSON object']
+  if (text.trim() === '') return ['the text is empty', 'write a JSON object']
   const code = printParseErrorCode(error)
-  return REMEDIES[code] ?? [`is no JSON (${code})`, 'look at the value before it, too']
+  return REMEDIES[code] ?? [`is not JSON (${code})`, 'check this line and the value before it']
 }
 
 function located(node: Node, lineAt: (offset: number) => number, findings: Findings): Located {
@@ -59,7 +61,7 @@ function located(node: Node, lineAt: (offset: number) => number, findings: Findi
   if (node.type !== 'object') {
     const value: unknown = node.value
     if (typeof value === 'number' && !Number.isFinite(value)) {
-      findings.refuse(line, '', 'has a number too large to be kept', 'write a smaller one')
+      findings.refuse(line, '', 'has a number that is too large', 'write a smaller number')
     }
     return { kind: 'scalar', line, value: isScalar(value) ? value : null }
   }
@@ -69,7 +71,7 @@ function located(node: Node, lineAt: (offset: number) => number, findings: Findi
     if (key === undefined || value === undefined) return []
     const name = String(key.value)
     if (seen.has(name)) {
-      const remedy = 'a parser would keep the last: leave one'
+      const remedy = 'a JSON parser would use only the last one: remove the others'
       findings.refuse(lineAt(key.offset), '', `has the key ${shown(name)} twice`, remedy)
     }
     seen.add(name)
@@ -82,7 +84,7 @@ function isScalar(value: unknown): value is string | number | boolean | null {
   return value === null || ['string', 'number', 'boolean'].includes(typeof value)
 }
 
-/** Returns a function that returns the line of an offset, from 1. */
+/** Returns a function that converts an offset in the text to a line number. The first line is 1. */
 function lines(text: string): (offset: number) => number {
   const starts = [0]
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)

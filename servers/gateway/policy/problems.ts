@@ -7,14 +7,17 @@ import type { Plain, Warning } from './model.js'
 export interface Problem {
   /** The line of the problem, from 1. */
   readonly line: number
-  /** Path in the policy, e.g. `tools.claim_token.limits[0].max`. Empty for the text as a whole. */
+  /**
+   * Path in the policy, e.g. `tools.claim_token.limits[0].max`. Empty if the problem is not about one value.
+   */
   readonly key: string
-  /** A description of the problem and of the value. */
+  /** The problem, in most cases with the value that caused it. */
   readonly message: string
+  /** How to repair the problem. */
   readonly remedy: string
 }
 
-/** The refusal of a policy whose text is wrong. No part of such a policy is enforced. */
+/** Thrown if the text of a policy has problems. No part of such a policy is enforced. */
 export class PolicyRefusal extends Refusal {
   constructor(
     readonly file: string,
@@ -25,36 +28,36 @@ export class PolicyRefusal extends Refusal {
 }
 
 /**
- * Returns a problem in one line, such as
- * `policy.json:7: tools.x.limits[0].max is "30": a whole number, 1 or more`.
+ * Formats a problem as one line, such as
+ * `policy.json:7: tools.x.limits[0].max is "30": write a whole number, 1 or more`.
  */
 export function sentenceOf(file: string, { line, key, message, remedy }: Problem): string {
   return `${file}:${line}: ${key === '' ? '' : `${cut(key)} `}${message}: ${remedy}`
 }
 
-/** Collects all problems and warnings about a text, so that one error can show all problems. */
+/** Collects the problems and warnings about the text of a policy, so that one error can show all problems. */
 export class Findings {
   readonly problems: Problem[] = []
   readonly warnings: Warning[] = []
   #needed: DialectVersion | undefined
 
-  /** @param version version of Intercept's language in which the text is read */
+  /** @param version the version of Intercept's language by which the text is read */
   constructor(readonly version: DialectVersion = NEWEST_VERSION) {}
 
-  /** The version that the text needs. Undefined if every version has all features of the text. */
+  /** The earliest version that has all features of the text. Undefined if every version has them. */
   get needed(): DialectVersion | undefined {
     return this.#needed
   }
 
   /**
-   * Reports that the text uses a feature that was added in a version. If the text is read in an earlier
-   * version, the feature is refused.
+   * Reports that the text uses a feature that was added in the version `since`. The feature is refused if the
+   * text is read by an earlier version.
    *
-   * @param what name of the feature, e.g. `the action require_approval`
+   * @param what the name of the feature, e.g. `the block approvals`
    */
   needs(since: DialectVersion, line: number, key: string, what: string): void {
     if (!includesVersion(this.version, since)) {
-      const remedy = `${since} has it: read the policy with --dialect ${since}, or leave it out`
+      const remedy = `${since} has it: read the policy with --dialect ${since}, or remove it`
       this.refuse(line, key, `is ${what}, which ${this.version} does not have`, remedy)
     } else if (this.#needed === undefined) {
       this.#needed = since
@@ -71,7 +74,9 @@ export class Findings {
     this.warnings.push(warning)
   }
 
-  /** Throws all problems as one error. @throws PolicyRefusal if there is a problem */
+  /**
+   * Throws if any problem was reported. @throws PolicyRefusal with all problems, in the order of their lines
+   */
   settle(file: string): void {
     if (this.problems.length > 0) {
       throw new PolicyRefusal(
@@ -82,7 +87,7 @@ export class Findings {
   }
 }
 
-/** A value in a policy's text, with its line from 1. Keys are in the order of the text. */
+/** A value in the text of a policy, with its line number. The first line is 1. */
 export type Located =
   | { readonly kind: 'map'; readonly line: number; readonly entries: readonly Entry[] }
   | { readonly kind: 'list'; readonly line: number; readonly items: readonly Located[] }
@@ -94,7 +99,7 @@ export interface Entry {
   readonly value: Located
 }
 
-/** Returns the value of `key` in a map. Returns undefined if there is none, or if the node is not a map. */
+/** Returns the value of `key` in a map. Returns undefined if the key is missing or the node is not a map. */
 export function entryOf(node: Located | undefined, key: string): Located | undefined {
   return node?.kind === 'map' ? node.entries.find(entry => entry.key === key)?.value : undefined
 }
@@ -103,6 +108,6 @@ export function entryOf(node: Located | undefined, key: string): Located | undef
 export function plain(node: Located): Plain {
   if (node.kind === 'scalar') return node.value
   if (node.kind === 'list') return node.items.map(plain)
-  // `fromEntries` defines its keys, so that a key named `__proto__` is a key like any other.
+  // `fromEntries` treats `__proto__` as a normal key. An assignment would change the prototype.
   return Object.fromEntries(node.entries.map(({ key, value }) => [key, plain(value)]))
 }

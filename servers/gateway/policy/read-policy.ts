@@ -10,20 +10,22 @@ import { readPolicyLayer } from './policylayer.js'
 import { entryOf, Findings, type Located, PolicyRefusal } from './problems.js'
 import { readPage } from './tool-page.js'
 
-/** Maximum length of a policy's text in characters. No policy needs so many. */
-const MOST_CHARS = 256 * 1024
+/** Maximum length of the text of a policy, in characters. Real policies are much shorter. */
+const MAX_CHARS = 256 * 1024
 
-/** Maximum nesting depth of brackets and braces. */
-const DEEPEST = 64
-
-/** Maximum indentation in columns. In YAML, each further level needs at least one more column. */
-const WIDEST_INDENT = 128
+/** Maximum depth of nested brackets and braces. */
+const MAX_DEPTH = 64
 
 /**
- * Returns the dialect of a policy, by features that only one dialect has. Without such a feature, JSON is
- * read as PolicyLayer and YAML as Intercept.
+ * Maximum indentation in columns. It limits the depth of YAML, which needs one more column for each level.
+ */
+const MAX_INDENT = 128
+
+/**
+ * Detects the dialect of a policy by keys that only one dialect has. If there are no such keys, JSON is read
+ * as PolicyLayer and YAML as Intercept.
  *
- * @param isJson whether the text is meant as JSON
+ * @param isJson true if the text was parsed as JSON
  */
 function dialectOf(root: Located, isJson: boolean): Dialect {
   const tools = entryOf(root, 'tools')
@@ -45,8 +47,8 @@ function rulesOf(body: Located): readonly Located[] {
 }
 
 /**
- * Returns whether a rule has the form of the tool pages. Such a rule has no name, and states a reason, a
- * limit in seconds, or the action `allow` or `require_approval`.
+ * Returns whether a rule has the form of the tool pages. Such a rule has no name. It has a reason, a
+ * `rate_limit` with `max` and `window`, or the action `allow` or `require_approval`.
  */
 function isPageRule(rule: Located): boolean {
   if (entryOf(rule, 'name') !== undefined) return false
@@ -67,13 +69,12 @@ const READERS: Record<Dialect, (root: Place) => Policy | undefined> = {
 }
 
 /**
- * Reads a policy of any dialect strictly. A text that is not fully understood is refused.
+ * Reads a policy of any dialect. If any part of the text is not understood, the whole policy is refused.
  *
- * @param fileName file name for messages. The ending of the name decides between JSON and YAML. Without a
- *   known ending, a text that begins
- * with a brace is JSON
- * @param version version of Intercept's language. A policy of PolicyLayer is read in the same way in all
- *   versions
+ * @param fileName the name of the file, for messages. If it ends with `.json`, `.yaml` or `.yml`, the ending
+ *   decides how the text is parsed. Otherwise, a text that begins with `{` is JSON, and any other text is
+ *   YAML
+ * @param version the version of Intercept's language. It does not matter for a policy of PolicyLayer
  * @throws PolicyRefusal with all problems, each with its line, key and remedy
  */
 export function readPolicy(
@@ -85,15 +86,15 @@ export function readPolicy(
   const source = text.startsWith('\ufeff') ? text.slice(1) : text
   const isJson = isMeantAsJson(source, fileName)
   const parse = isJson ? readJsonText : readYamlText
-  const root = passesGuard(source, findings) ? parse(source, findings) : undefined
+  const root = checkSize(source, findings) ? parse(source, findings) : undefined
   if (root?.kind !== 'map') {
     findings.settle(fileName)
     throw new PolicyRefusal(fileName, [
       {
         line: root?.line ?? 1,
         key: '',
-        message: 'the text is no map',
-        remedy: 'a policy has keys such as version, default and tools',
+        message: 'the text is not a map',
+        remedy: 'write keys such as version, default and tools',
       },
     ])
   }
@@ -102,7 +103,7 @@ export function readPolicy(
   findings.settle(fileName)
   if (policy === undefined) throw new Error('a policy was neither read nor refused')
   if (dialect === 'policylayer' && !isJson) {
-    const message = 'This is a policy of PolicyLayer in YAML: PolicyLayer itself takes JSON'
+    const message = 'This is a policy of PolicyLayer in YAML, but PolicyLayer accepts only JSON'
     findings.warn({ code: 'policylayer_yaml', level: 'warning', message, line: root.line })
   }
   const versions =
@@ -118,12 +119,12 @@ function isMeantAsJson(text: string, fileName: string): boolean {
 }
 
 /**
- * Refuses a text that is too long or nested too deeply, before a parser spends time on the text. Brackets in
- * strings are counted as well, because no policy has that many.
+ * Reports a problem and returns false if a text is too long or nested too deeply for a parser. Brackets in
+ * strings also count, because no real policy has so many.
  */
-function passesGuard(text: string, findings: Findings): boolean {
-  if (text.length > MOST_CHARS) {
-    findings.refuse(1, '', `the text has ${text.length} characters`, `a policy has at most ${MOST_CHARS}`)
+function checkSize(text: string, findings: Findings): boolean {
+  if (text.length > MAX_CHARS) {
+    findings.refuse(1, '', `the text has ${text.length} characters`, `a policy has at most ${MAX_CHARS}`)
     return false
   }
   let depth = 0
@@ -131,16 +132,16 @@ function passesGuard(text: string, findings: Findings): boolean {
     for (const char of line) {
       if (char === '[' || char === '{') depth++
       else if ((char === ']' || char === '}') && depth > 0) depth--
-      if (depth > DEEPEST) return tooDeep(index + 1, findings)
+      if (depth > MAX_DEPTH) return tooDeep(index + 1, findings)
     }
-    if (indentOf(line) > WIDEST_INDENT) return tooDeep(index + 1, findings)
+    if (indentOf(line) > MAX_INDENT) return tooDeep(index + 1, findings)
   }
   return true
 }
 
 /**
- * Returns the number of columns before the first word of a line. Dashes, question marks and colons open
- * levels, as spaces do.
+ * Returns the number of columns before the first word of a line. Dashes, question marks and colons count like
+ * spaces, because they can also begin a level in YAML.
  */
 function indentOf(line: string): number {
   return /^[\s?:-]*/.exec(line)?.[0].length ?? 0
@@ -150,8 +151,8 @@ function tooDeep(line: number, findings: Findings): false {
   findings.refuse(
     line,
     '',
-    `nests more than ${DEEPEST} levels deep, or is indented past ${WIDEST_INDENT} columns`,
-    'a policy needs seven',
+    `nests more than ${MAX_DEPTH} levels deep, or is indented by more than ${MAX_INDENT} columns`,
+    'a policy needs no more than seven levels',
   )
   return false
 }
@@ -159,7 +160,7 @@ function tooDeep(line: number, findings: Findings): false {
 /**
  * Returns the text of a policy file.
  *
- * @throws PolicyRefusal for bytes that are not UTF-8, because parsers would read such bytes in different ways
+ * @throws PolicyRefusal if the bytes are not UTF-8. Different parsers would read such bytes differently
  */
 export function policyText(bytes: Buffer, fileName: string): string {
   if (isUtf8(bytes)) return bytes.toString('utf8')
@@ -178,7 +179,7 @@ export function policyText(bytes: Buffer, fileName: string): string {
 /**
  * Reads the policy in a file.
  *
- * @param version version of Intercept's language. Default: the newest
+ * @param version the version of Intercept's language. Default: the newest
  * @throws Refusal `policy_file` if the file cannot be read
  * @throws PolicyRefusal with all problems of the policy
  */

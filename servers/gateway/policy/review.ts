@@ -12,34 +12,35 @@ import {
   type Warning,
 } from './model.js'
 
-/** Returns the findings about a policy for its author: first the warnings, then the notes. */
+/** Returns warnings and notes for the author of a policy. The warnings are first. */
 export function reviewPolicy({ policy, warnings }: PolicyReading): Warning[] {
   const found = [
     ...warnings,
     ...unknownTools(policy),
     ...deadRules(policy),
-    ...leftOpen(policy),
-    ...seemingReads(policy),
+    ...allowedByDefault(policy),
+    ...readsThatWrite(policy),
     ...reviewConditions(policy),
     ...reviewLimits(policy),
     ...secrets(policy),
-    ...productHoles(policy),
+    ...productWeaknesses(policy),
   ]
   return found.toSorted((a, b) => Number(a.level === 'note') - Number(b.level === 'note'))
 }
 
 /**
- * Warns of unknown tools. An unknown tool is not an error, because the gateway may protect another server.
+ * Warns of unknown tools. They are not errors, because the policy can be for another server than the
+ * stand-ins.
  */
 function unknownTools({ tools, hide }: Policy): Warning[] {
   return [...new Set([...tools.keys(), ...hide])]
     .filter(tool => tool !== '*' && knownTool(tool) === undefined)
     .map(tool => {
       const near = closestName(tool, Object.keys(KNOWN_TOOLS))
-      const meant = near === undefined ? '' : `; ${near} is probably meant`
+      const hint = near === undefined ? '' : `; ${near} is probably meant`
       return warning(
         'unknown_tool',
-        `${tool} is no tool of Instanode or Safebot${meant}`,
+        `${tool} is not a tool of Instanode or Safebot${hint}`,
         tool,
         lineOf(tools.get(tool)),
       )
@@ -54,59 +55,63 @@ function deadRules(policy: Policy): Warning[] {
   const hidden = [...tools]
     .filter(([tool, rules]) => rules.length > 0 && (hide.includes('*') || hide.includes(tool)))
     .map(([tool, rules]) =>
-      warning('hidden_rules', `${tool} is hidden: its rules are never asked`, tool, lineOf(rules)),
+      warning('hidden_rules', `${tool} is hidden, so its rules have no effect`, tool, lineOf(rules)),
     )
   const [first] = everyTool
   if (first === undefined || policy.default === 'allow' || tools.size > 0) return [...hidden, ...behind]
-  const message = 'No tool is named and the default is deny: rules for every tool do not let one through'
+  const message =
+    'The policy names no tool and the default is deny, so every call is denied. Rules for every tool allow no call'
   return [...hidden, ...behind, warning('nothing_allowed', message, undefined, first.line)]
 }
 
-/** Warns of rules that come after a rule that denies every call. */
+/** Warns of a rule after another rule that denies every call. The later rule has no effect. */
 function rulesBehindDeny(tool: string, rules: readonly Rule[]): Warning[] {
   const deny = rules.findIndex(alwaysDenies)
   const [next] = deny < 0 ? [] : rules.slice(deny + 1)
   if (next === undefined) return []
-  const message = `${tool}: the rule ${JSON.stringify(next.name)} is never asked, since line ${rules[deny]?.line} denies every call`
+  const message = `${tool}: the rule ${JSON.stringify(next.name)} has no effect, because line ${rules[deny]?.line} denies every call`
   return [warning('rules_behind_deny', message, tool, next.line)]
 }
 
-function leftOpen(policy: Policy): Warning[] {
+function allowedByDefault(policy: Policy): Warning[] {
   if (policy.default === 'deny') return []
   const open = toolsOf(policy).filter(
     tool => !policy.tools.has(tool) && ['allowed', 'limited'].includes(explainTool(policy, tool).verdict),
   )
   if (open.length === 0) return []
-  const why = policy.defaultWritten ? 'the default is allow' : 'no default is written, which is read as allow'
+  const why = policy.defaultWritten ? 'the default is allow' : 'the policy has no default, which means allow'
   return [
-    warning('tools_left_open', `${open.join(', ')}: open, since ${why}, as is whatever a server adds later`),
+    warning(
+      'tools_left_open',
+      `${open.join(', ')}: allowed, because ${why}. Tools that a server adds later are also allowed`,
+    ),
   ]
 }
 
-/** Warns of tools that change something although their names look like reads. */
-function seemingReads(policy: Policy): Warning[] {
+/** Warns of allowed tools that change something, although their names suggest that they only read. */
+function readsThatWrite(policy: Policy): Warning[] {
   return explainPolicy(policy).flatMap(({ tool, verdict }) => {
     const seems = knownTool(tool)?.seemsRead
     if (seems === undefined || verdict !== 'allowed') return []
     return [
-      warning('read_that_writes', `${tool} reads like a read and ${seems}: every call is let through`, tool),
+      warning('read_that_writes', `${tool} looks like a read, but it ${seems}. Every call is allowed`, tool),
     ]
   })
 }
 
-/** Reports each secret in arguments or results, with the tools that carry the secret. */
+/** Returns a note for each secret in arguments or results, with the allowed tools that contain the secret. */
 function secrets(policy: Policy): Warning[] {
   const tools = new Map<string, string[]>()
   for (const { tool, verdict } of explainPolicy(policy)) {
     const secret = knownTool(tool)?.secretIn
     if (secret === undefined || verdict === 'hidden' || verdict === 'denied') continue
     for (const [way, what] of Object.entries(secret)) {
-      const passes = `${way === 'results' ? 'Results' : 'Arguments'} carry ${what}`
+      const passes = `${way === 'results' ? 'Results' : 'Arguments'} contain ${what}`
       tools.set(passes, [...(tools.get(passes) ?? []), tool])
     }
   }
   return [...tools].map(([passes, names]) => {
-    const unseen = passes.startsWith('Results') ? '; no rule looks at results' : ''
+    const unseen = passes.startsWith('Results') ? '. No rule can test results' : ''
     return { code: 'secret', level: 'note', message: `${passes}: ${names.join(', ')}${unseen}` }
   })
 }
@@ -125,10 +130,10 @@ function warning(code: string, message: string, tool?: string, line?: number): W
 }
 
 /**
- * Reports the known weaknesses of the product for which a policy was written. The reference gateway does not
- * have most of them.
+ * Returns notes about known weaknesses of the product for which a policy was written. The reference gateway
+ * has only a few of them.
  */
-function productHoles(policy: Policy): Warning[] {
+function productWeaknesses(policy: Policy): Warning[] {
   const rules = [...[...policy.tools.values()].flat(), ...policy.everyTool]
   const limits = rules.flatMap(({ demand }) => (demand.kind === 'limit' ? [demand.limit] : []))
   const fromArguments = limits.some(({ amount }) => typeof amount !== 'number')
@@ -138,54 +143,54 @@ function productHoles(policy: Policy): Warning[] {
           [
             'order_unpublished',
             hasSeveralKinds(policy),
-            'PolicyLayer does not say in which order require, deny_if and limits are judged: here in this one',
+            'PolicyLayer does not publish the order of require, deny_if and limits. The reference gateway judges them in this order',
           ],
           [
             'fixed_windows',
             limits.length > 0,
-            'Windows are read as fixed ones: around the turn of one, twice the limit can pass',
+            'The reference gateway uses fixed windows: up to twice the limit can pass shortly before and after the end of a window',
           ],
         ]
       : [
           [
             'non_object_arguments',
             true,
-            'Intercept forwards calls whose arguments are a list or a text without judging them; here they are denied',
+            'Intercept forwards calls whose arguments are a list or a string without judging them. The reference gateway denies them',
           ],
           [
             'batches',
             true,
-            'Intercept in front of a stdio child forwards JSON-RPC batches without judging them',
+            'Intercept in front of a program on stdio forwards JSON-RPC batches without judging them',
           ],
           [
             'gzip',
             policy.hide.length > 0,
-            'Intercept over HTTP does not see into gzip: hidden tools are listed to a client that accepts it',
+            'Intercept over HTTP does not decompress gzip: a client that accepts gzip gets hidden tools in lists',
           ],
           [
             'reload',
             true,
-            'Intercept does not notice a policy file that was replaced by renaming, as many editors do: it goes on with the old one',
+            'Intercept does not notice when a policy file is replaced by renaming, as many editors do. It continues with the old policy',
           ],
           [
             'negative_amounts',
             fromArguments,
-            'Intercept takes negative amounts from arguments: a call can give itself quota; here it is denied',
+            'Intercept accepts negative amounts in arguments, so a call can give itself quota. The reference gateway denies such a call',
           ],
           [
             'late_refund',
             limits.length > 0,
-            'Intercept gives quota back to whichever window it is by then; here only to the one it was taken from',
+            'Intercept gives quota back even if another window has begun. The reference gateway does so only in the window of the call',
           ],
           [
             'shared_counters',
             limits.length > 0,
-            'Intercept counts under --state-dir by the name of the tool: two policies of one user share their counts',
+            'Intercept stores counts in --state-dir under the names of tools: two policies with the same directory share their counts',
           ],
           [
             'fixed_windows',
             limits.length > 0,
-            'Windows are fixed: around the turn of one, twice the limit can pass',
+            'Windows are fixed: up to twice the limit can pass shortly before and after the end of a window',
           ],
         ]
   return found.filter(([, applies]) => applies).map(([code, , message]) => ({ code, level: 'note', message }))
@@ -197,17 +202,18 @@ function hasSeveralKinds({ tools }: Policy): boolean {
 }
 
 /**
- * The daily limit of Instanode for callers without an account. A test compares it with Instanode's limits.
+ * The number of resources that Instanode creates in a day for a caller without an account. A test compares it
+ * with the limits of the stand-in.
  */
 export const DAILY_PROVISIONS = 5
 
 const PROVISIONING = ['create_postgres', 'create_webhook']
 
-/** Reviews limits: finds limits that are never reached, and limits above those of the service. */
+/** Warns of limits that are never reached, and notes limits that are above the limit of the service. */
 function reviewLimits(policy: Policy): Warning[] {
   return [...policy.tools].flatMap(([tool, rules]) => [
     ...neverReached(tool, rules),
-    ...(PROVISIONING.includes(tool) ? aboveCap(tool, rules) : []),
+    ...(PROVISIONING.includes(tool) ? aboveServiceLimit(tool, rules) : []),
   ])
 }
 
@@ -221,18 +227,18 @@ function neverReached(tool: string, rules: readonly Rule[]): Warning[] {
         longer.limit.max <= limit.max,
     )
     if (other === undefined) return []
-    const message = `${tool}: ${rate(limit)} is never reached, since ${rate(other.limit)} is all there is`
+    const message = `${tool}: the limit of ${rate(limit)} is never reached, because another limit allows only ${rate(other.limit)}`
     return [{ code: 'limit_never_reached', level: 'warning', message, line, tool }]
   })
 }
 
-function aboveCap(tool: string, rules: readonly Rule[]): Warning[] {
+function aboveServiceLimit(tool: string, rules: readonly Rule[]): Warning[] {
   return limitsOf(rules)
     .filter(({ limit }) => limit.amount === 1 && limit.max > DAILY_PROVISIONS)
     .map(({ line, limit }) => ({
       code: 'above_daily_cap',
       level: 'note',
-      message: `${tool}: ${rate(limit)} is more than the ${DAILY_PROVISIONS} a day that the service gives a caller without an account`,
+      message: `${tool}: the limit of ${rate(limit)} is above the service's own limit of ${DAILY_PROVISIONS} a day for callers without an account`,
       line,
       tool,
     }))
@@ -247,17 +253,21 @@ function limitsOf(rules: readonly Rule[]): { line: number; limit: Limit }[] {
   return rules.flatMap(({ line, demand }) => (demand.kind === 'limit' ? [{ line, limit: demand.limit }] : []))
 }
 
-/** Reviews the conditions of a policy on the arguments of tools. */
+/** Warns of conditions that look wrong. */
 function reviewConditions(policy: Policy): Warning[] {
   return [...policy.tools].flatMap(([tool, rules]) => {
     const known = knownTool(tool)
-    const ofArguments = known === undefined ? [] : rules.flatMap(rule => unfitting(tool, known, rule))
-    return [...ofArguments, ...rules.flatMap(rule => unanchored(tool, rule)), ...contradictions(tool, rules)]
+    const ofArguments = known === undefined ? [] : rules.flatMap(rule => argumentProblems(tool, known, rule))
+    return [
+      ...ofArguments,
+      ...rules.flatMap(rule => unanchoredPatterns(tool, rule)),
+      ...contradictions(tool, rules),
+    ]
   })
 }
 
-/** Warns of conditions that do not fit the arguments of a known tool. */
-function unfitting(tool: string, known: KnownTool, { demand, line }: Rule): Warning[] {
+/** Warns of conditions on arguments that are unknown, are not numbers, or are optional. */
+function argumentProblems(tool: string, known: KnownTool, { demand, line }: Rule): Warning[] {
   if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
   const requires = demand.kind === 'require'
   return demand.conditions.flatMap(condition => {
@@ -270,20 +280,24 @@ function unfitting(tool: string, known: KnownTool, { demand, line }: Rule): Warn
     const all = [...known.required, ...known.optional]
     if (!all.includes(argument)) {
       const near = closestName(argument, all)
-      const meant = near === undefined ? `it has ${all.join(', ') || 'none'}` : `${near} is probably meant`
-      return say('unknown_argument', `there is no argument ${argument}; ${meant}`)
+      const hint =
+        near === undefined ? `its arguments are ${all.join(', ') || 'none'}` : `${near} is probably meant`
+      return say('unknown_argument', `it has no argument ${argument}; ${hint}`)
     }
     if (op === 'exists') return []
     if (COMPARISONS.includes(op) && known.numbers?.includes(argument) !== true) {
       const effect = requires ? 'every call is denied' : 'no call is denied'
-      return say('compares_text', `${argument} is no number, so ${op} never holds for it: ${effect}`)
+      return say('compares_text', `${argument} is not a number, so ${op} is never true: ${effect}`)
     }
     if (!known.optional.includes(argument)) return []
     return requires
-      ? say('optional_made_mandatory', `a call that leaves ${argument} out is denied: ${op} fails without it`)
+      ? say(
+          'optional_made_mandatory',
+          `a call without ${argument} is denied, because ${op} is false for a missing argument`,
+        )
       : say(
           'passes_without',
-          `a call that leaves ${argument} out is not denied: ${op} fails without it`,
+          `a call without ${argument} is not denied, because ${op} is false for a missing argument`,
           'note',
         )
   })
@@ -291,8 +305,8 @@ function unfitting(tool: string, known: KnownTool, { demand, line }: Rule): Warn
 
 const COMPARISONS: readonly Condition['op'][] = ['lt', 'lte', 'gt', 'gte']
 
-/** Warns of patterns that also match if other text precedes or follows them. */
-function unanchored(tool: string, { demand, line }: Rule): Warning[] {
+/** Warns of patterns without anchors. They also match if other text is in front of or after the match. */
+function unanchoredPatterns(tool: string, { demand, line }: Rule): Warning[] {
   if (demand.kind !== 'require') return []
   return demand.conditions.flatMap(({ op, value, path }): Warning[] => {
     if (op !== 'regex' || typeof value !== 'string') return []
@@ -305,8 +319,8 @@ function unanchored(tool: string, { demand, line }: Rule): Warning[] {
 }
 
 /**
- * Warns of conditions that no argument can satisfy together: bounds without a number between them, or two
- * different values.
+ * Warns of conditions on one argument that cannot all be true. They have bounds without a number between
+ * them, or require two different values.
  */
 function contradictions(tool: string, rules: readonly Rule[]): Warning[] {
   const bounds = new Map<string, { least: number; most: number; line: number }>()
@@ -322,7 +336,7 @@ function contradictions(tool: string, rules: readonly Rule[]): Warning[] {
   return [...bounds]
     .filter(([path, { least, most }]) => least > most || (values.get(path)?.size ?? 0) > 1)
     .map(([path, { line }]) => {
-      const message = `${tool}: no call can pass, since the conditions on ${path} contradict one another`
+      const message = `${tool}: no call can pass, because the conditions on ${path} contradict each other`
       return { code: 'contradiction', level: 'warning', message, line, tool }
     })
 }

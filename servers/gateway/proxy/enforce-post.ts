@@ -9,13 +9,13 @@ import {
   RpcCode,
 } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Gate, JudgedCall, Settled, Verdict } from '../enforcement.js'
+import type { Enforcement, JudgedCall, Settled, Verdict } from '../enforcement.js'
 import type { Grant } from '../grants.js'
-import { callOf, unsound } from '../messages.js'
-import type { Waiting } from './forward-post.js'
+import { callOf, messageProblem } from '../messages.js'
+import type { ForwardedRequest } from './forward-post.js'
 
 export interface JudgedPostOptions {
-  gate: Gate
+  enforcement: Enforcement
   open: OpenCalls
   grant: Grant
   session: string | null
@@ -26,15 +26,15 @@ export interface JudgedPostOptions {
   protocol: string | null
 }
 
-/** The messages of one POST, sorted by their destination. */
+/** Judges the messages of one POST and sorts them: some are forwarded, and the gateway answers the others. */
 export class JudgedPost {
   /** Messages to forward to the upstream. */
-  readonly onward: unknown[] = []
-  /** Answers that the gateway itself gives. */
+  readonly forwarded: unknown[] = []
+  /** Answers from the gateway itself, to messages that are not forwarded. */
   readonly own: object[] = []
-  /** Requests that the upstream has to answer, by request id. */
-  readonly waiting = new Map<RequestId, Waiting>()
-  /** Calls in notifications. A notification gets no answer. */
+  /** The forwarded requests by request id. The upstream has to answer them. */
+  readonly waiting = new Map<RequestId, ForwardedRequest>()
+  /** The forwarded calls that are notifications. The upstream does not answer them. */
   readonly silent: JudgedCall[] = []
   /** The position of each request id in the batch. */
   order: ReadonlyMap<RequestId, number> = new Map()
@@ -45,15 +45,15 @@ export class JudgedPost {
   }
 
   /**
-   * Judges the messages one after another. Only a call that is held for its approval makes the others wait.
+   * Judges the messages one after another. A call that waits for its approval delays the messages after it.
    *
    * @throws HttpRejection 400 for an invalid message outside of a batch, and for two requests with the same
    *   id
    */
-  async take(messages: unknown[]): Promise<void> {
+  async judgeAll(messages: unknown[]): Promise<void> {
     this.order = orderOf(messages)
     for (const message of messages) {
-      const wrong = unsound(message)
+      const wrong = messageProblem(message)
       const why = `invalid request: ${wrong}`
       if (wrong !== undefined && !this.#options.batch) throw invalidRequest(why)
       if (wrong !== undefined) this.own.push(anonymousError(RpcCode.invalidRequest, why))
@@ -64,7 +64,7 @@ export class JudgedPost {
     }
   }
 
-  /** Ends all calls, because the caller has disconnected before the messages were forwarded. */
+  /** Ends all calls as cancelled. Used when the caller disconnects before the messages are forwarded. */
   drop(): void {
     for (const { call, over } of this.waiting.values()) {
       call?.end('cancelled', null)
@@ -76,31 +76,31 @@ export class JudgedPost {
   /**
    * Judges one message.
    *
-   * @returns a promise if the message has to wait for its approval, otherwise undefined
+   * @returns a promise if the message is a call that waits for its approval, otherwise undefined
    */
   #judge(message: unknown): Promise<void> | undefined {
-    const { gate, grant, session, batch, modern, protocol } = this.#options
+    const { enforcement, grant, session, batch, modern, protocol } = this.#options
     if (!isRequest(message) && !isNotification(message)) {
-      this.onward.push(message)
+      this.forwarded.push(message)
       return undefined
     }
     if (message.method === 'notifications/cancelled') this.#cancelled(message.params)
     const call = callOf(message)
     const requestId = isRequest(message) ? message.id : null
     if (call === undefined) {
-      this.#letOn(message, undefined)
+      this.#forward(message, undefined)
       return undefined
     }
-    const patient = !batch && requestId !== null
-    const verdict = gate.judge(call, { grant, session, requestId, patient, modern, protocol })
+    const canWait = !batch && requestId !== null
+    const verdict = enforcement.judge(call, { grant, session, requestId, canWait, modern, protocol })
     if (verdict.kind !== 'hold') {
       this.#carryOut(verdict, message)
       return undefined
     }
-    return this.#hold(verdict, message)
+    return this.#waitForApproval(verdict, message)
   }
 
-  async #hold(verdict: Extract<Verdict, { kind: 'hold' }>, message: unknown): Promise<void> {
+  async #waitForApproval(verdict: Extract<Verdict, { kind: 'hold' }>, message: unknown): Promise<void> {
     const { response, session, open } = this.#options
     response.on('close', verdict.withdraw)
     const done = isRequest(message) ? open.add(session, message.id, verdict.withdraw) : () => undefined
@@ -111,20 +111,20 @@ export class JudgedPost {
   }
 
   #carryOut(verdict: Settled, message: unknown): void {
-    if (verdict.kind === 'pass') this.#letOn(message, verdict.call)
-    // A notification has no answer.
+    if (verdict.kind === 'pass') this.#forward(message, verdict.call)
+    // A notification that is denied gets no answer.
     else if (isRequest(message)) this.own.push({ jsonrpc: '2.0', id: message.id, ...verdict.answer })
   }
 
-  #letOn(message: unknown, call: JudgedCall | undefined): void {
+  #forward(message: unknown, call: JudgedCall | undefined): void {
     const { session, open } = this.#options
-    this.onward.push(message)
+    this.forwarded.push(message)
     if (!isRequest(message)) {
       if (call !== undefined) this.silent.push(call)
       return
     }
     const listens = message.method === 'subscriptions/listen'
-    const waiting: Waiting = { call, listens, cancelled: false, over: () => undefined }
+    const waiting: ForwardedRequest = { call, listens, cancelled: false, over: () => undefined }
     waiting.over = open.add(session, message.id, () => {
       waiting.cancelled = true
     })
@@ -138,9 +138,10 @@ export class JudgedPost {
 }
 
 /**
- * Returns the position of each request.
+ * Returns the position of each request in the batch, by request id.
  *
- * @throws HttpRejection 400 for two requests with the same id, because answers would be ambiguous
+ * @throws HttpRejection 400 for two requests with the same id. It would be unclear which of them an answer is
+ *   for
  */
 function orderOf(messages: unknown[]): Map<RequestId, number> {
   const order = new Map<RequestId, number>()
@@ -158,15 +159,17 @@ function orderOf(messages: unknown[]): Map<RequestId, number> {
 type OnCancel = () => void
 
 /**
- * The unanswered requests of all sessions. A cancellation arrives in a separate POST and has to find its
+ * Stores the unanswered requests of all sessions. A cancellation arrives in a separate POST, and finds the
  * request here.
  */
 export class OpenCalls {
   readonly #open = new Map<string, OnCancel>()
 
   /**
-   * Stores a request that has a session. Without a session, nothing proves who cancels. @returns a function
-   * to call when the request ends
+   * Stores a request. A request without a session is not stored, because the gateway could not check that a
+   * cancellation comes from the same caller.
+   *
+   * @returns a function that removes the request. It must be called when the request ends
    */
   add(session: string | null, id: RequestId, onCancel: OnCancel): () => void {
     if (session === null) return () => undefined

@@ -11,17 +11,17 @@ import { formatJson, withoutHidden } from '../messages.js'
 import type { Sent, UpstreamAnswer } from './http-upstream.js'
 import { readAnswer } from './read-response.js'
 import { relayEvents } from './relay-events.js'
-import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-response.js'
+import { excerpt, isEventStream, messageEvent, passedHeaders, STREAM, sendJson } from './send-response.js'
 
-/** A request of a POST that the upstream has to answer. */
-export interface Waiting {
-  /** Undefined for a request that no policy judges. */
+/** A forwarded request that the upstream has to answer. */
+export interface ForwardedRequest {
+  /** The tool call in the request. Undefined for any other request. */
   readonly call: JudgedCall | undefined
-  /** Whether the request is a subscription, whose stream stays open. */
+  /** True for a subscription. Its stream stays open. */
   readonly listens: boolean
-  /** Whether the caller has cancelled the request. */
+  /** True when the caller has cancelled the request. */
   cancelled: boolean
-  /** Called when the request has ended for any reason. */
+  /** Must be called when the request ends, for whatever reason. */
   over(): void
 }
 
@@ -32,16 +32,16 @@ export interface ProxiedPostOptions {
   modern: boolean
   /** The position of each request id in the batch. */
   order: ReadonlyMap<RequestId, number>
-  waiting: Map<RequestId, Waiting>
-  /** Calls in notifications. A notification gets no answer. */
+  waiting: Map<RequestId, ForwardedRequest>
+  /** The forwarded calls that are notifications. The upstream does not answer them. */
   silent: readonly JudgedCall[]
-  /** Answers that the gateway itself gives. */
+  /** Answers from the gateway itself, to messages that were not forwarded. */
   own: readonly object[]
-  /** Called before the answer is sent, with the HTTP status and session id of the upstream's answer. */
+  /** Called when the upstream answers, with the HTTP status and the session id of its answer. */
   answered(status: number, session: string | undefined): void
 }
 
-/** Passes the upstream's answer to one POST on to the caller, and settles the calls of that POST. */
+/** Sends the caller the answer of the upstream to one POST, and settles the calls of that POST. */
 export class ProxiedPost {
   readonly #options: ProxiedPostOptions
   #sent: Sent | undefined
@@ -51,11 +51,11 @@ export class ProxiedPost {
     this.#options = options
     const { response } = options
     response.on('close', () => {
-      if (!response.writableFinished) this.#callerLeft()
+      if (!response.writableFinished) this.#onDisconnect()
     })
   }
 
-  /** Stores the request to the upstream, so that the request can be aborted. */
+  /** Stores the request to the upstream. It is aborted if the caller disconnects. */
   sent(sent: Sent): void {
     this.#sent = sent
   }
@@ -64,25 +64,25 @@ export class ProxiedPost {
     const { status, headers, body } = answer
     this.#status = status
     this.#options.answered(status, headers['mcp-session-id']?.toString())
-    this.#stamped(headers['x-understudy-entry']?.toString())
+    this.#storeEntry(headers['x-understudy-entry']?.toString())
     for (const call of this.#options.silent) call.end('unanswered', status)
     if (status < 300 && isEventStream(answer)) {
-      this.#stream(answer)
+      this.#passStream(answer)
       return
     }
     readAnswer(body, read => {
       if (this.#options.response.destroyed || this.#options.response.writableEnded) return
       if (!read.ok) this.fail(502, `the upstream ${read.why}`)
       else if (status === 401 || status === 407) {
-        this.fail(502, `the upstream did not take this gateway's credential (HTTP ${status})`)
-      } else if (status >= 300) this.#refused(answer, read.text)
-      else this.#json(answer, read.text)
+        this.fail(502, `the upstream did not accept this gateway's credential (HTTP ${status})`)
+      } else if (status >= 300) this.#passError(answer, read.text)
+      else this.#passJson(answer, read.text)
     })
   }
 
   /**
-   * Ends open subscriptions with their result and fails all other requests, because the gateway is shutting
-   * down.
+   * Ends open subscriptions with a result, and answers all other requests with an error. Used when the
+   * gateway shuts down.
    */
   close(): void {
     const { response, waiting, modern } = this.#options
@@ -90,7 +90,7 @@ export class ProxiedPost {
       for (const [id, { listens }] of waiting) {
         if (!listens) continue
         response.write(
-          framed({ jsonrpc: '2.0', id, result: { resultType: 'complete', ...endOfSubscription(id) } }),
+          messageEvent({ jsonrpc: '2.0', id, result: { resultType: 'complete', ...endOfSubscription(id) } }),
         )
         waiting.delete(id)
       }
@@ -98,14 +98,14 @@ export class ProxiedPost {
     this.fail(503, 'the gateway is shutting down')
   }
 
-  /** Answers each unanswered request with an error of this gateway. */
+  /** Answers each unanswered request with an error of the gateway. */
   fail(status: number, why: string): void {
     const { response, batch, own, modern } = this.#options
     if (response.writableEnded) return
     for (const call of this.#options.silent) call.end('lost', this.#status)
-    const errors = this.#errors(why)
+    const errors = this.#failAll(why)
     if (response.headersSent) {
-      for (const error of errors) response.write(framed(error))
+      for (const error of errors) response.write(messageEvent(error))
       response.end()
       return
     }
@@ -120,50 +120,50 @@ export class ProxiedPost {
     )
   }
 
-  #callerLeft(): void {
+  #onDisconnect(): void {
     this.#sent?.abort()
     for (const { call } of this.#options.waiting.values()) call?.end('cancelled', this.#status)
-    this.#clear()
+    this.#endAll()
   }
 
   /**
-   * Passes on an HTTP error. A JSON-RPC error is sent unchanged, unless the gateway also has answers of its
-   * own. In all other cases, the gateway sends its own error.
+   * Passes an HTTP error of the upstream on. A JSON-RPC error is passed on unchanged if it is the only answer
+   * to the POST. In all other cases, the caller gets an error of the gateway.
    */
-  #refused({ status, headers }: UpstreamAnswer, text: string): void {
+  #passError({ status, headers }: UpstreamAnswer, text: string): void {
     const { response, waiting, own } = this.#options
-    const message = parsed(text)
+    const message = parseJson(text)
     if (own.length > 0 || !isObject(message) || !isObject(message.error)) {
-      // A redirect gets the status 502, because its target is not passed on.
+      // A redirect becomes 502, because the caller must not learn its target.
       this.fail(status < 400 ? 502 : status, `the upstream answered HTTP ${status}${excerpt(text)}`)
       return
     }
     if (isResponse(message)) this.#settle(message)
-    // The error is the only answer to this POST, so no other answer can arrive.
+    // The upstream gives only this one answer to the POST, so the other requests stay unanswered.
     for (const { call } of waiting.values()) call?.end('lost', status)
-    this.#clear()
+    this.#endAll()
     sendJson(response, status, passedHeaders(headers), text)
   }
 
-  #json({ status, headers, body: _ }: UpstreamAnswer, text: string): void {
+  #passJson({ status, headers, body: _ }: UpstreamAnswer, text: string): void {
     const { response, waiting, own, batch, grant } = this.#options
     if (text === '' && [...waiting.values()].every(({ cancelled }) => cancelled)) {
       for (const { call } of waiting.values()) call?.end('cancelled', status)
-      this.#clear()
+      this.#endAll()
       if (own.length === 0) response.writeHead(status, passedHeaders(headers)).end()
       else sendJson(response, 200, passedHeaders(headers), JSON.stringify(own))
       return
     }
-    const message = parsed(text)
+    const message = parseJson(text)
     const answers: unknown[] = Array.isArray(message) ? message : [message]
     const shown = answers.map(answer => {
       if (isResponse(answer)) this.#settle(answer)
       return withoutHidden(answer, grant.engine)
     })
     if (waiting.size > 0) {
-      // The error does not quote the answer, because an unreadable list may name tools that the policy hides.
-      const what = text === '' ? 'with an empty body' : 'with a body that is no answer to the request'
-      const errors = this.#errors(`the upstream answered ${what}`)
+      // The error does not quote the body, because the body could be a list that names hidden tools.
+      const what = text === '' ? 'with an empty body' : 'with a body that is not an answer to the request'
+      const errors = this.#failAll(`the upstream answered ${what}`)
       const rest = shown.filter(isResponse)
       const all = this.#inOrder([...own, ...rest, ...errors])
       sendJson(response, batch ? 200 : 502, {}, JSON.stringify(batch ? all : errors[0]))
@@ -177,21 +177,21 @@ export class ProxiedPost {
     else sendJson(response, status, passedHeaders(headers), sent)
   }
 
-  #stream({ headers, body }: UpstreamAnswer): void {
+  #passStream({ headers, body }: UpstreamAnswer): void {
     const { response, own, grant, waiting } = this.#options
     response.writeHead(200, { ...passedHeaders(headers), ...STREAM })
     response.flushHeaders()
-    for (const answer of own) response.write(framed(answer))
+    for (const answer of own) response.write(messageEvent(answer))
     relayEvents(body, response, {
       message: message => {
-        if (Array.isArray(message)) return message.map(one => this.#event(one, grant))
-        return this.#event(message, grant)
+        if (Array.isArray(message)) return message.map(one => this.#passMessage(one, grant))
+        return this.#passMessage(message, grant)
       },
       ended: (why, resumable) => {
         if (response.destroyed) return
         if (waiting.size > 0 && resumable) {
           for (const { call } of waiting.values()) call?.end('unanswered', this.#status)
-          this.#clear()
+          this.#endAll()
           if (why === undefined) response.end()
           else response.destroy()
         } else if (waiting.size > 0) this.fail(502, `the upstream ${why ?? 'ended its answer too soon'}`)
@@ -200,20 +200,20 @@ export class ProxiedPost {
     })
   }
 
-  #event(message: unknown, grant: Grant): unknown {
+  #passMessage(message: unknown, grant: Grant): unknown {
     if (isResponse(message)) this.#settle(message)
     return withoutHidden(message, grant.engine)
   }
 
   /**
-   * Stores the `seq` of the upstream's journal entry. Several numbers are ignored, because nothing shows
-   * which call has which number.
+   * Stores the `seq` of the entry for this POST in the journal of the upstream. A list of several numbers is
+   * ignored, because it does not show which call has which entry.
    */
-  #stamped(entry: string | undefined): void {
+  #storeEntry(entry: string | undefined): void {
     if (entry === undefined || !/^\d{1,15}$/.test(entry)) return
     const { waiting, silent } = this.#options
     for (const call of [...[...waiting.values()].map(({ call }) => call), ...silent])
-      call?.stamped(Number(entry))
+      call?.storeEntry(Number(entry))
   }
 
   #settle(answer: { id?: RequestId | undefined }): void {
@@ -226,23 +226,23 @@ export class ProxiedPost {
     found.call?.answered({ ...answer }, this.#status)
   }
 
-  /** Returns an error for each unanswered request, and ends these requests. */
-  #errors(why: string): JSONRPCErrorResponse[] {
+  /** Ends all unanswered requests. Returns an error for each of them. */
+  #failAll(why: string): JSONRPCErrorResponse[] {
     const errors: JSONRPCErrorResponse[] = []
     for (const [id, { call, cancelled }] of this.#options.waiting) {
       call?.end(cancelled ? 'cancelled' : 'lost', this.#status)
       errors.push(errorResponse(id, failureCode(this.#options.modern), why))
     }
-    this.#clear()
+    this.#endAll()
     return errors
   }
 
-  #clear(): void {
+  #endAll(): void {
     for (const { over } of this.#options.waiting.values()) over()
     this.#options.waiting.clear()
   }
 
-  /** Sorts answers by the position of their requests in the batch. */
+  /** Sorts answers in the order of their requests in the batch. */
   #inOrder(answers: object[]): object[] {
     const { order } = this.#options
     const place = (answer: object) => {
@@ -253,7 +253,7 @@ export class ProxiedPost {
   }
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -4,29 +4,29 @@ import type { Grant } from '../grants.js'
 import type { HandlePolicy } from '../options.js'
 
 /**
- * Headers that the protocol and tracing need. Other headers of a caller are not passed, because they may be
- * credentials or cookies.
+ * Headers that the protocol and tracing need. Other headers of a caller are not passed on, because some of
+ * them are credentials or cookies.
  */
 const PASSED = ['accept', 'mcp-protocol-version', 'traceparent', 'tracestate', 'user-agent']
 
 /**
- * Headers that only legacy requests pass. A modern request belongs to no session, so the owner of a session
- * is not checked for it.
+ * Headers that are passed on only for legacy requests. The gateway does not check the session of a modern
+ * request, so a modern request must not reach a session of another caller.
  */
 const LEGACY = ['mcp-session-id', 'last-event-id']
 
 /**
- * Headers that only modern requests pass, because they repeat parts of the body. Headers with the prefix
- * `PARAMETER` repeat an argument.
+ * Headers that are passed on only for modern requests. They repeat parts of the body. A header with the
+ * prefix `PARAMETER` repeats an argument.
  */
 const MODERN = ['mcp-method', 'mcp-name']
 const PARAMETER = 'mcp-param-'
 
 /**
- * Headers of a caller that are never passed, because they are meant for this gateway or concern one
- * connection.
+ * Headers of a caller that are never passed on. They are for the gateway itself, or only for its connection
+ * to the caller.
  */
-const KEPT = new Set([
+const NEVER_PASSED = new Set([
   'authorization',
   'cookie',
   'proxy-authorization',
@@ -49,16 +49,16 @@ const HANDLE = 'x-safebot-handle'
 
 export interface CallerHeadersOptions {
   /**
-   * Names and values of headers for every request, such as the upstream's credential. These headers replace
-   * the headers of a caller.
+   * Names and values of headers that are added to every request, such as the credential for the upstream.
+   * They replace headers of the caller that have the same names.
    */
   fixed: readonly (readonly [name: string, value: string])[]
-  /** Names of further headers of a caller to pass on. */
+  /** Names of additional headers of the caller that are passed on. */
   pass: readonly string[]
   handle: HandlePolicy
 }
 
-/** Builds the headers and the query of requests to the upstream. */
+/** Creates the headers and the query of requests to the upstream. */
 export class CallerHeaders {
   readonly #options: CallerHeadersOptions
   readonly #fixed: OutgoingHttpHeaders
@@ -66,15 +66,15 @@ export class CallerHeaders {
   readonly #modern: readonly string[]
   readonly #setsHandle: boolean
 
-  /** @throws Refusal `bad_header` if `pass` names a header that must not be passed */
+  /** @throws Refusal `bad_header` if `pass` names a header that must not be passed on */
   constructor(options: CallerHeadersOptions) {
     this.#options = options
     this.#fixed = Object.fromEntries(options.fixed.map(([name, value]) => [name.toLowerCase(), value]))
     const more = options.pass.map(name => name.toLowerCase())
     for (const name of more) {
-      if (!KEPT.has(name)) continue
-      const hint = 'give the upstream a header of its own with --upstream-header'
-      throw new Refusal('bad_header', `the header ${name} of a caller is not passed on`, hint)
+      if (!NEVER_PASSED.has(name)) continue
+      const hint = 'to send the upstream such a header, use --upstream-header'
+      throw new Refusal('bad_header', `the header ${name} of a caller cannot be passed on`, hint)
     }
     this.#setsHandle = HANDLE in this.#fixed
     const both = [...PASSED, ...(options.handle === 'pass' ? [HANDLE] : []), ...more]
@@ -85,8 +85,8 @@ export class CallerHeaders {
   /**
    * Returns the headers of a request to the upstream.
    *
-   * @param peer address of the caller
-   * @param modern whether the request is of the modern era
+   * @param peer the address of the caller
+   * @param modern true if the request is of the modern era
    */
   for(
     headers: IncomingHttpHeaders,
@@ -96,11 +96,11 @@ export class CallerHeaders {
   ): OutgoingHttpHeaders {
     const sent: OutgoingHttpHeaders = {
       'content-type': 'application/json',
-      // The gateway has to read the answer, so it asks for an uncompressed one.
+      // The gateway has to read the answer, so it asks the upstream not to compress it.
       'accept-encoding': 'identity',
     }
-    // The caller's own `X-Forwarded-For` is replaced, because a false address would evade limits that count
-    // by address.
+    // The `X-Forwarded-For` of the caller is replaced. With a false address, the caller could evade limits
+    // that count by address.
     if (peer !== undefined) sent['x-forwarded-for'] = peer
     for (const name of modern ? this.#modern : this.#legacy) {
       const value = headers[name]
@@ -116,8 +116,11 @@ export class CallerHeaders {
   }
 
   /**
-   * Returns the query of a request to the upstream. The query has the parameters of the upstream's URL. The
-   * caller's `handle` is added if the handle header would be passed as well.
+   * Returns the query of a request to the upstream. It has the parameters of the upstream's URL. It also has
+   * the parameter `handle` of the caller, if the option `handle` is `pass`.
+   *
+   * @param search the query of the caller's request
+   * @param own the query of the upstream's URL
    */
   query(search: string, own: URLSearchParams): string {
     const query = new URLSearchParams(own)

@@ -18,7 +18,7 @@ import { anonymousError, RpcCode } from '../../../shared/mcp/messages.js'
 import { notedRevision } from '../../../shared/mcp/request-meta.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
-import type { Gate } from '../enforcement.js'
+import type { Enforcement } from '../enforcement.js'
 import { isModern, postFault, revisionIn } from '../era.js'
 import { checkCaller, checkSession, type Grant, type Grants, type SessionOwners } from '../grants.js'
 import { formatJson, type ReadableBody, readableBody, withoutHidden } from '../messages.js'
@@ -29,19 +29,19 @@ import type { CallerHeaders } from './forwarded-headers.js'
 import type { HttpUpstream, UpstreamAnswer } from './http-upstream.js'
 import { readAnswer } from './read-response.js'
 import { relayEvents } from './relay-events.js'
-import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-response.js'
+import { excerpt, isEventStream, messageEvent, passedHeaders, STREAM, sendJson } from './send-response.js'
 
 export interface HttpProxyOptions {
   upstream: HttpUpstream
   headers: CallerHeaders
-  gate: Gate
+  enforcement: Enforcement
   grants: Grants
   owners: SessionOwners
   log: Log
 }
 
-/** A request whose caller is known. */
-interface Exchange {
+/** A request whose caller has been identified. */
+interface IdentifiedRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly grant: Grant
@@ -50,17 +50,17 @@ interface Exchange {
   readonly modern: boolean
 }
 
-/** A request whose caller is not known yet. */
-interface Arrived {
+/** A request whose caller has not been identified yet. */
+interface ArrivedRequest {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  /** The body of a POST. Undefined until the body has been read. */
+  /** The body of a POST. Undefined before the body has been read. */
   body?: ReadableBody
 }
 
 /**
- * Passes requests over Streamable HTTP to an upstream over Streamable HTTP. The policy judges calls and
- * filters lists of tools. All other messages are passed on unchanged.
+ * Passes requests of clients over Streamable HTTP to an upstream over Streamable HTTP. Calls are judged by
+ * the policy, and hidden tools are removed from lists of tools. All other messages are passed on unchanged.
  */
 export class HttpProxy implements HttpHandler {
   readonly #options: HttpProxyOptions
@@ -80,17 +80,17 @@ export class HttpProxy implements HttpHandler {
     this.#reject({ request, response }, new HttpRejection(403, RpcCode.transport, why))
   }
 
-  /** Answers all open POST requests, because the gateway is shutting down. */
+  /** Answers all open POST requests. Used when the gateway shuts down. */
   failPending(): void {
     for (const post of this.#posts) post.close()
   }
 
-  async #answer(arrived: Arrived): Promise<void> {
+  async #answer(arrived: ArrivedRequest): Promise<void> {
     const { request } = arrived
     const { headers, method } = request
     const grant = await checkCaller(headers, this.#options.grants)
     if (method === 'GET' || method === 'DELETE') {
-      this.#other(this.#exchange(arrived, grant, false), method)
+      this.#passWithoutMessage(this.#withSession(arrived, grant, false), method)
       return
     }
     if (method !== 'POST') throw methodNotAllowed(method)
@@ -102,39 +102,44 @@ export class HttpProxy implements HttpHandler {
     const modern = isModern(parsedOf(body), headers)
     if (body.batch && modern) throw modernBatch()
     if (body.batch) requireBatchAllowed(body.messages, headers, undefined)
-    await this.#post(this.#exchange(arrived, grant, modern), body)
+    await this.#post(this.#withSession(arrived, grant, modern), body)
   }
 
   /**
-   * Adds the session of a request.
+   * Reads the session of a request and checks that it belongs to the grant.
    *
-   * @throws HttpRejection 404 for a legacy request in a session that another grant opened
+   * @throws HttpRejection 404 if the grant has not opened the session of a legacy request
    */
-  #exchange({ request, response }: Arrived, grant: Grant, modern: boolean): Exchange {
+  #withSession({ request, response }: ArrivedRequest, grant: Grant, modern: boolean): IdentifiedRequest {
     const { grants, owners } = this.#options
     if (!modern) checkSession(request.headers, grant, grants, owners)
     const session = modern ? null : (request.headers['mcp-session-id']?.toString() ?? null)
     return { request, response, grant, session, modern }
   }
 
-  async #post(exchange: Exchange, body: ReadableBody): Promise<void> {
+  async #post(exchange: IdentifiedRequest, body: ReadableBody): Promise<void> {
     const { request, response, session, modern } = exchange
     const { messages, batch } = body
     const fault = postFault(messages, request.headers, modern)
     if (fault !== undefined) throw new HttpRejection(400, fault.code, fault.message)
-    const { gate } = this.#options
+    const { enforcement } = this.#options
     const protocol = revisionIn(messages[0]) ?? notedRevision(request.headers['mcp-protocol-version'])
-    const judged = new JudgedPost({ gate, open: this.#open, ...exchange, batch, protocol })
-    await judged.take(messages)
+    const judged = new JudgedPost({ enforcement, open: this.#open, ...exchange, batch, protocol })
+    await judged.judgeAll(messages)
     if (response.destroyed) {
       judged.drop()
       return
     }
-    if (judged.onward.length === 0) ownAnswer(exchange, judged.own, batch)
+    if (judged.forwarded.length === 0) ownAnswer(exchange, judged.own, batch)
     else this.#forward(exchange, body, judged, session)
   }
 
-  #forward(exchange: Exchange, body: ReadableBody, judged: JudgedPost, session: string | null): void {
+  #forward(
+    exchange: IdentifiedRequest,
+    body: ReadableBody,
+    judged: JudgedPost,
+    session: string | null,
+  ): void {
     const { upstream, owners } = this.#options
     const { response, grant, modern } = exchange
     const { batch, messages, text } = body
@@ -155,16 +160,19 @@ export class HttpProxy implements HttpHandler {
     })
     this.#posts.add(post)
     response.on('close', () => this.#posts.delete(post))
-    const all = judged.onward.length === messages.length
-    const sentText = all ? text : formatJson(judged.onward)
+    const all = judged.forwarded.length === messages.length
+    const sentText = all ? text : formatJson(judged.forwarded)
     if (sentText === undefined) {
-      post.fail(400, 'the batch is nested too deeply to be taken apart: send its calls one by one')
+      post.fail(
+        400,
+        'the batch is nested too deeply to be split: send each of its calls in a separate request',
+      )
       return
     }
     const sent = upstream.send(
       {
         method: 'POST',
-        ...this.#addressed(exchange),
+        ...this.#queryAndHeaders(exchange),
         body: sentText,
       },
       { answer: answer => post.answer(answer), fail: why => post.fail(502, why) },
@@ -172,15 +180,17 @@ export class HttpProxy implements HttpHandler {
     post.sent(sent)
   }
 
-  /** Passes on a request without a message: a GET that opens a stream, or a DELETE that ends a session. */
-  #other(exchange: Exchange, method: 'GET' | 'DELETE'): void {
+  /**
+   * Passes a GET or a DELETE on. A GET opens a stream, and a DELETE ends a session. Neither has a message.
+   */
+  #passWithoutMessage(exchange: IdentifiedRequest, method: 'GET' | 'DELETE'): void {
     const { upstream, owners } = this.#options
     const { response, grant, session } = exchange
     const fail = (status: number, why: string) => {
       sendJson(response, status, {}, JSON.stringify(anonymousError(RpcCode.transport, why)))
     }
     const sent = upstream.send(
-      { method, ...this.#addressed(exchange) },
+      { method, ...this.#queryAndHeaders(exchange) },
       {
         answer(answer) {
           const { status } = answer
@@ -197,24 +207,25 @@ export class HttpProxy implements HttpHandler {
     })
   }
 
-  #addressed({ request, grant, modern }: Exchange) {
+  #queryAndHeaders({ request, grant, modern }: IdentifiedRequest) {
     const { headers, upstream } = this.#options
     const mark = request.url?.indexOf('?') ?? -1
     return {
       query:
         mark < 0 && upstream.query.size === 0
           ? ''
-          : headers.query(searchOf(request.url, mark), upstream.query),
+          : headers.query(queryTextOf(request.url, mark), upstream.query),
       headers: headers.for(request.headers, grant, request.socket.remoteAddress, modern),
     }
   }
 
-  #reject({ request, response, body }: Arrived, error: unknown): void {
-    if (!(error instanceof HttpRejection)) this.#options.log.error('a request could not be passed on', error)
+  #reject({ request, response, body }: ArrivedRequest, error: unknown): void {
+    if (!(error instanceof HttpRejection))
+      this.#options.log.error('a request could not be passed to the upstream', error)
     const rejection =
       error instanceof HttpRejection
         ? error
-        : new HttpRejection(500, RpcCode.internalError, 'internal error: the log of the gateway has it')
+        : new HttpRejection(500, RpcCode.internalError, 'internal error: see the log of the gateway')
     const message = body && parsedOf(body)
     const modern = isModern(message, request.headers)
     if (response.headersSent) response.destroy()
@@ -226,9 +237,9 @@ export class HttpProxy implements HttpHandler {
 }
 
 /**
- * Reads the body.
+ * Reads the body of a request.
  *
- * @returns undefined if the body cannot be read.
+ * @returns undefined if the body cannot be read, for example because the caller has disconnected
  * @throws HttpRejection 413 for a body that is too large
  */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
@@ -240,8 +251,8 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   }
 }
 
-/** Answers a POST that has no message for the upstream. */
-function ownAnswer({ request, response }: Exchange, own: object[], batch: boolean): void {
+/** Answers a POST of which no message was forwarded. */
+function ownAnswer({ request, response }: IdentifiedRequest, own: object[], batch: boolean): void {
   const [only] = own
   if (only === undefined) {
     response.writeHead(202).end()
@@ -252,14 +263,14 @@ function ownAnswer({ request, response }: Exchange, own: object[], batch: boolea
     return
   }
   response.writeHead(200, STREAM)
-  response.end(own.map(framed).join(''))
+  response.end(own.map(messageEvent).join(''))
 }
 
-function searchOf(url: string | undefined, mark: number): string {
+function queryTextOf(url: string | undefined, mark: number): string {
   return mark < 0 || url === undefined ? '' : url.slice(mark)
 }
 
-/** Returns the parsed body: an array for a batch, otherwise the message. */
+/** Returns an array of messages if the body is a batch. Otherwise returns the message. */
 function parsedOf({ messages, batch }: ReadableBody): unknown {
   return batch ? messages : messages[0]
 }
@@ -272,12 +283,13 @@ function relayStream(
   response.writeHead(200, { ...passedHeaders(headers), ...STREAM })
   response.flushHeaders()
   relayEvents(body, response, {
-    // A resumed stream can repeat an earlier answer, and that answer may be a list of tools.
+    // After a reconnect, the stream can repeat the answer to an earlier request for the list of tools.
     message: message =>
       Array.isArray(message)
         ? message.map(one => withoutHidden(one, engine))
         : withoutHidden(message, engine),
-    // A connection that the upstream cut is cut here as well, so that the caller opens the stream again.
+    // If the upstream has cut its connection, the connection to the caller is also cut. The caller then opens
+    // the stream again.
     ended: why => (why === undefined ? response.end() : response.destroy()),
   })
 }
@@ -291,7 +303,7 @@ function relayWhole(
     if (response.destroyed) return
     if (!read.ok) fail(502, `the upstream ${read.why}`)
     else if (status === 401 || status === 407) {
-      fail(502, `the upstream did not take this gateway's credential (HTTP ${status})`)
+      fail(502, `the upstream did not accept this gateway's credential (HTTP ${status})`)
     } else if (status < 300) response.writeHead(status, passedHeaders(headers)).end()
     else if (isErrorMessage(read.text)) sendJson(response, status, passedHeaders(headers), read.text)
     else fail(status, `the upstream answered HTTP ${status}${excerpt(read.text)}`)

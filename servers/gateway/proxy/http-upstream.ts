@@ -12,10 +12,10 @@ export interface UpstreamRequest {
   body?: string
 }
 
-/** Headers of an answer. Names are in lower case. A repeated header has a list of values. */
+/** The headers of an answer by name, in lower case. If a header is repeated, its value is a list. */
 export type AnswerHeaders = Record<string, string | string[] | undefined>
 
-/** An answer of the upstream. The receiver must read or discard the body immediately. */
+/** An answer of the upstream. The receiver must call `read` or `discard` of the body immediately. */
 export interface UpstreamAnswer {
   status: number
   headers: AnswerHeaders
@@ -24,42 +24,42 @@ export interface UpstreamAnswer {
 
 export interface AnswerSink {
   answer(answer: UpstreamAnswer): void
-  /** Called if no answer arrived, or if the beginning of the answer could not be read. */
+  /** Called instead of `answer` if no answer arrived, or if its status or headers could not be read. */
   fail(why: string): void
 }
 
 /**
- * A request to the upstream. `abort` closes its connection, so that the upstream notices that the caller has
- * disconnected.
+ * A request that was sent to the upstream. `abort` closes its connection. The upstream thereby learns that
+ * the caller has disconnected.
  */
 export interface Sent {
   abort(): void
 }
 
-/** Header values that can be sent. */
-const PLAIN = /^[\t\x20-\x7e]*$/
+/** The header values that undici can send. */
+const SENDABLE_VALUE = /^[\t\x20-\x7e]*$/
 
 /**
- * Time in milliseconds before an idle connection is closed, if the upstream states no time. Node's servers
- * close such a connection after five seconds.
+ * Time in milliseconds after which an idle connection is closed, if the upstream does not announce its own
+ * time. It is shorter than the five seconds after which servers of Node close an idle connection.
  */
 const IDLE_MS = 4000
 
 /**
- * Time in milliseconds by which an idle connection is closed earlier than the upstream states. The margin
- * prevents requests that arrive too late.
+ * Time in milliseconds by which an idle connection is closed earlier than the upstream announces. Without
+ * this margin, a request could arrive just after the upstream has closed the connection.
  */
 const IDLE_MARGIN_MS = 1000
 
 const NOT_HTTP = 'gave an answer that is not HTTP'
 
-const UNREACHABLE = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
+const UNREACHABLE_CODES = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
 
 /**
- * Errors of undici for bytes that are no HTTP/1.1 answer. An assertion in undici fails on a status such as
- * 099.
+ * The names of undici's errors for bytes that are not an HTTP/1.1 answer. `AssertionError` is one of them,
+ * because an assertion in undici fails for a status such as 099.
  */
-const UNREADABLE = [
+const NOT_HTTP_ERRORS = [
   'HTTPParserError',
   'HeadersOverflowError',
   'ResponseContentLengthMismatchError',
@@ -76,14 +76,14 @@ export class HttpUpstream {
     this.#pool = new Pool(url.origin, {
       keepAliveTimeout: IDLE_MS,
       keepAliveTimeoutThreshold: IDLE_MARGIN_MS,
-      // There are no timeouts, because a call or a stream may wait for as long as its caller does.
+      // There are no timeouts. A call or a stream stays open until the caller disconnects.
       headersTimeout: 0,
       bodyTimeout: 0,
       connectTimeout: 0,
     })
   }
 
-  /** The URL without its query, for error messages. The query may contain a secret. */
+  /** The URL for error messages. It has no query, because a query can contain a secret. */
   get name(): string {
     return `${this.#url.origin}${this.#url.pathname}`
   }
@@ -93,8 +93,8 @@ export class HttpUpstream {
   }
 
   /**
-   * Checks that the upstream accepts a connection. Sends nothing, because the upstream must not record a
-   * request of the gateway itself.
+   * Checks that the upstream accepts a connection. Sends no request, because it would appear in the records
+   * of the upstream.
    *
    * @throws Refusal `upstream_unreachable`
    */
@@ -109,18 +109,18 @@ export class HttpUpstream {
       socket.once('connect', resolve)
       socket.once('error', (error: NodeJS.ErrnoException) => {
         const message = `the upstream ${this.name} cannot be reached (${error.code ?? error.message})`
-        reject(new Refusal('upstream_unreachable', message, 'start it first, or mend the URL'))
+        reject(new Refusal('upstream_unreachable', message, 'start the upstream first, or correct the URL'))
       })
     }).finally(() => socket.destroy())
   }
 
   send({ method, query, headers, body }: UpstreamRequest, sink: AnswerSink): Sent {
-    const exchange = new Exchange({
+    const exchange = new SentRequest({
       answer: answer => sink.answer(answer),
       fail: why => sink.fail(`the upstream ${this.name} ${why}`),
     })
     const path = `${this.#url.pathname}${query}`
-    this.#pool.dispatch({ method, path, headers: sendable(headers), body: body ?? null }, exchange)
+    this.#pool.dispatch({ method, path, headers: sendableHeaders(headers), body: body ?? null }, exchange)
     return exchange
   }
 
@@ -130,17 +130,17 @@ export class HttpUpstream {
   }
 }
 
-function sendable(headers: OutgoingHttpHeaders): Record<string, string> {
+function sendableHeaders(headers: OutgoingHttpHeaders): Record<string, string> {
   const sent: Record<string, string> = {}
   for (const name in headers) {
     const value = String(headers[name])
-    if (PLAIN.test(value)) sent[name] = value
+    if (SENDABLE_VALUE.test(value)) sent[name] = value
   }
   return sent
 }
 
-/** One request and its answer. undici calls the methods that begin with `on`. */
-class Exchange implements Dispatcher.DispatchHandler, Sent {
+/** Receives the answer to one request. undici calls the methods whose names begin with `on`. */
+class SentRequest implements Dispatcher.DispatchHandler, Sent {
   readonly #sink: AnswerSink
   #controller: Dispatcher.DispatchController | undefined
   #body: AnswerBody | undefined
@@ -153,7 +153,7 @@ class Exchange implements Dispatcher.DispatchHandler, Sent {
 
   abort(): void {
     this.#over = true
-    this.#controller?.abort(new Error('the caller has gone'))
+    this.#controller?.abort(new Error('the caller has disconnected'))
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -196,15 +196,15 @@ class Exchange implements Dispatcher.DispatchHandler, Sent {
 }
 
 /**
- * Returns whether the end of the body is certain. With a coding other than `chunked`, undici reads until the
- * connection ends.
+ * Returns whether the headers define where the body ends. With a coding other than `chunked`, undici reads
+ * until the connection ends, so a cut connection would look like a complete body.
  */
 function hasClearEnd({ 'transfer-encoding': coding }: AnswerHeaders): boolean {
   return coding === undefined || String(coding).toLowerCase() === 'chunked'
 }
 
 function failureOf({ code = '', name, message }: NodeJS.ErrnoException): string {
-  if (UNREACHABLE.includes(code)) return `cannot be reached (${code})`
-  if (UNREADABLE.includes(name) || /^bad (response|upgrade)$/.test(message)) return NOT_HTTP
+  if (UNREACHABLE_CODES.includes(code)) return `cannot be reached (${code})`
+  if (NOT_HTTP_ERRORS.includes(name) || /^bad (response|upgrade)$/.test(message)) return NOT_HTTP
   return `broke off without an answer (${code === 'UND_ERR_SOCKET' ? message : code || message})`
 }

@@ -1,20 +1,21 @@
 import type { AnswerBody } from './response-body.js'
 
-/** Maximum size of one JSON answer in bytes, after decompression. A larger answer is treated as an attack. */
+/** Maximum size of one JSON answer in bytes, after decompression. A larger answer could fill the memory. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 interface WholeBody {
-  /** The whole body was read, and it is not too large. */
+  /** The whole body was read. */
   ok: true
   text: string
 }
 
 interface BrokenBody {
   ok: false
+  /** The reason, as a clause that follows `the upstream`. */
   why: string
 }
 
-/** Reads a body to its end. Calls `done` once. */
+/** Reads a body to its end. Calls `done` once, with the text or with the reason for a failure. */
 export function readAnswer(body: AnswerBody, done: (read: WholeBody | BrokenBody) => void): void {
   const chunks: Buffer[] = []
   let size = 0

@@ -4,18 +4,19 @@ import type { AnswerBody } from './response-body.js'
 import { EventReader, type EventSink, eventText, type ServerEvent } from './sse-parser.js'
 
 export interface RelayedEvents {
-  /** Returns the message for the caller. Returns the same object if nothing changes. */
+  /** Returns the message that the caller gets. Returns the same object if nothing was changed. */
   message(message: unknown): unknown
   /**
-   * Called when no more events follow.
+   * Called after the last event.
    *
-   * @param why the reason for an early end. Undefined for a regular end
-   * @param resumable whether the caller can request the rest on another stream
+   * @param why the reason for an early end, as a clause that follows `the upstream`. Undefined for a regular
+   *   end
+   * @param resumable true if the caller can get the remaining events on another stream
    */
   ended(why: string | undefined, resumable: boolean): void
 }
 
-/** Passes on the upstream's events. Each event is passed on when it is complete. */
+/** Passes the events of the upstream to the caller. Each event is passed on as soon as it is complete. */
 export function relayEvents(body: AnswerBody, response: ServerResponse, relayed: RelayedEvents): void {
   let resumable = false
   let over = false
@@ -26,7 +27,7 @@ export function relayEvents(body: AnswerBody, response: ServerResponse, relayed:
   }
   const breakOff = (why: string) => {
     body.destroy()
-    // A client that requests a broken event again would receive the same broken event.
+    // The caller must not resume the stream, because it would get the same broken event again.
     resumable = false
     end(why)
   }
@@ -38,7 +39,7 @@ export function relayEvents(body: AnswerBody, response: ServerResponse, relayed:
   const sink: EventSink = {
     comment: text => write(`: ${text}\n\n`),
     retry: ms => write(`retry: ${ms}\n\n`),
-    tooLong: () => breakOff('sent an event that is too long to be looked at'),
+    tooLong: () => breakOff('sent an event that is too long'),
     event(event: ServerEvent) {
       if (over) return
       if (event.id !== undefined) resumable = true

@@ -5,13 +5,13 @@ import type { Dispatcher } from 'undici'
 export interface BodySink {
   data(piece: Buffer): void
   end(): void
-  /** Called if the connection was cut, or if the body cannot be decompressed. */
+  /** Called instead of `end` if the connection was cut, or if the body cannot be decompressed. */
   broken(): void
 }
 
 /**
- * The decompressed body of an answer. Each piece is passed on as soon as it can be decompressed. A piece that
- * arrives before `read` is called is lost.
+ * The decompressed body of an answer. Each piece reaches the sink as soon as it can be decompressed. Call
+ * `read` immediately, because pieces that arrive earlier are lost.
  */
 export class AnswerBody {
   readonly #source: Dispatcher.DispatchController
@@ -37,7 +37,7 @@ export class AnswerBody {
     this.#sink = sink
   }
 
-  /** Ignores the rest of the body. */
+  /** Reads the body to its end and ignores it. */
   discard(): void {
     this.#sink = { data: () => undefined, end: () => undefined, broken: () => undefined }
   }
@@ -50,7 +50,7 @@ export class AnswerBody {
     if (!this.#over) (this.#decoder ?? this.#source).resume()
   }
 
-  /** Closes the connection, because the rest of the body is not needed. */
+  /** Closes the connection. Used if the rest of the body is not needed. */
   destroy(): void {
     if (this.#over) return
     this.#over = true
@@ -71,7 +71,7 @@ export class AnswerBody {
     else if (!this.#over) this.#decoder.end()
   }
 
-  /** Ends the body early, because no more of it can be read. */
+  /** Ends the body early. Used if the rest cannot be read. */
   fail(): void {
     if (this.#over) return
     this.#over = true
@@ -89,7 +89,8 @@ export class AnswerBody {
 /**
  * Returns a decoder for a compressed body. Returns undefined for an uncompressed body or an unknown encoding.
  *
- * The decoder passes on each piece immediately, because an event must not wait for the next event.
+ * The decoder passes on each piece immediately. Otherwise, an event of a stream would be delayed until the
+ * next event arrives.
  */
 function decoderOf(encoding: string): Transform | undefined {
   const name = encoding.trim().toLowerCase()

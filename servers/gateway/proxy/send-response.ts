@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { AnswerHeaders, UpstreamAnswer } from './http-upstream.js'
 
 /**
- * Headers of an upstream's answer that are passed to the caller. Cookies, and headers about a connection or
- * encoding, are not passed.
+ * The headers of the upstream's answer that the caller gets. Cookies are not passed on. Headers about the
+ * connection or the encoding are not passed on either.
  */
 const PASSED = [
   'mcp-session-id',
@@ -15,8 +15,8 @@ const PASSED = [
   'x-understudy-entry',
 ] as const
 
-/** Maximum number of characters that an error quotes from a body. */
-const SHOWN_CHARS = 200
+/** Maximum number of characters of a body that an error quotes. */
+const MAX_QUOTED_CHARS = 200
 
 /** The headers of an event stream. */
 export const STREAM = {
@@ -25,12 +25,11 @@ export const STREAM = {
   'x-accel-buffering': 'no',
 } as const
 
-/** Returns a message as an event. */
-export function framed(message: object): string {
+/** Formats a message as a server-sent event. */
+export function messageEvent(message: object): string {
   return `event: message\ndata: ${JSON.stringify(message)}\n\n`
 }
 
-/** Sends a JSON answer. */
 export function sendJson(
   response: ServerResponse,
   status: number,
@@ -42,18 +41,18 @@ export function sendJson(
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(json),
   })
-  // The body is sent as a string, because Node sends a string together with the headers.
+  // The body is a string, because Node writes a string together with the headers, and a buffer separately.
   response.end(json)
 }
 
-/** Returns whether the upstream answers with an event stream. */
+/** Returns whether an answer is an event stream. */
 export function isEventStream({ headers }: UpstreamAnswer): boolean {
   return /^text\/event-stream\s*(;|$)/i.test(String(headers['content-type'] ?? ''))
 }
 
-/** Returns `: ` and the beginning of a body on one line. Returns an empty text for an empty body. */
+/** Returns `: ` and the beginning of a body as one line, to end an error message. Empty for an empty body. */
 export function excerpt(text: string): string {
-  const short = text.replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARS)
+  const short = text.replace(/\s+/g, ' ').trim().slice(0, MAX_QUOTED_CHARS)
   return short === '' ? '' : `: ${short}`
 }
 

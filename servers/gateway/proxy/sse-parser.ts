@@ -1,22 +1,22 @@
 import { createParser, type EventSourceMessage, type EventSourceParser } from 'eventsource-parser'
 
-/** One server-sent event. The name or the id is undefined if the stream does not state it. */
+/** One server-sent event. `event` is its name. The name and the id are undefined if the stream has none. */
 export type ServerEvent = EventSourceMessage
 
 export interface EventSink {
   event(event: ServerEvent): void
-  /** Called for a comment, which only keeps the connection open. */
+  /** Called for a comment. Servers send comments to keep the connection open. */
   comment(text: string): void
   /** @param ms time in milliseconds that a client must wait before it opens the stream again */
   retry(ms: number): void
-  /** Called for an event that is larger than the maximum. `push` must not be called afterwards. */
+  /** Called for an event that is too long. `push` must not be called afterwards. */
   tooLong(): void
 }
 
 /** Maximum number of characters of one event. */
 const MAX_EVENT_CHARS = 64 * 1024 * 1024
 
-/** Parses a stream of server-sent events. The stream may be split into chunks at any byte. */
+/** Parses a stream of server-sent events. A chunk can end at any byte, even inside of a character. */
 export class EventReader {
   readonly #parser: EventSourceParser
   readonly #decoder = new TextDecoder()
@@ -38,7 +38,7 @@ export class EventReader {
   }
 }
 
-/** Returns an event as text for a stream. */
+/** Formats an event for a stream. */
 export function eventText({ event, data, id }: ServerEvent): string {
   const lines = [
     ...(event === undefined ? [] : [`event: ${event}`]),

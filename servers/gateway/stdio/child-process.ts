@@ -6,8 +6,10 @@ import { defined } from '../../../shared/util/defined.js'
 import type { CommandUpstream } from '../options.js'
 import { MAX_ANSWER_BYTES } from '../proxy/read-response.js'
 
-/** Time in milliseconds for a program to exit after its input was closed, and again after SIGTERM. */
-const PATIENCE_MS = 2000
+/**
+ * Time in milliseconds until SIGTERM after the input of a program was closed, and from SIGTERM until SIGKILL.
+ */
+const EXIT_LIMIT_MS = 2000
 
 export interface ChildSink {
   line(line: string): void
@@ -21,7 +23,7 @@ export interface ChildSink {
   ended(code: number): void
 }
 
-/** A program that speaks MCP over its pipes. The program shares the stderr of this process. */
+/** A program that speaks MCP on stdin and stdout. Its stderr is the stderr of this process. */
 export class Child {
   readonly #process: ChildProcess
   readonly #machine: Clock
@@ -38,7 +40,7 @@ export class Child {
       MAX_ANSWER_BYTES,
     )
     process.stdout?.on('data', (chunk: Buffer) => lines.push(chunk))
-    // An error means that the program has exited or is exiting. The event `close` reports the exit.
+    // Writing fails if the program exits. This error is ignored, because the event `close` reports the exit.
     process.stdin?.on('error', () => undefined)
     this.#over = new Promise(resolve => {
       process.on('close', (code, signal) => {
@@ -52,7 +54,7 @@ export class Child {
   /**
    * Starts a program.
    *
-   * @param machine clock of machine time, for the time limits of `close`
+   * @param machine the clock of machine time, for the time limits of `close`
    * @throws Refusal `cannot_start`
    */
   static async start({ command, env }: CommandUpstream, machine: Clock, sink: ChildSink): Promise<Child> {
@@ -67,13 +69,13 @@ export class Child {
       process.once('error', (error: NodeJS.ErrnoException) => {
         const why = error.code === 'ENOENT' ? 'there is no such command' : (error.code ?? error.message)
         const message = `cannot start the upstream ${JSON.stringify(program)} (${why})`
-        reject(new Refusal('cannot_start', message, 'check the command behind --'))
+        reject(new Refusal('cannot_start', message, 'check the command after --'))
       })
     })
     return child
   }
 
-  /** Writes a line. All lines of one turn of the event loop are written together. */
+  /** Writes a line. Lines from the same turn of the event loop are written together. */
   write(json: string): void {
     if (this.#ended) return
     if (this.#pending === '') setImmediate(() => this.#flush())
@@ -81,14 +83,14 @@ export class Child {
   }
 
   /**
-   * Closes the program's input, as the specification requires. A program that does not exit gets SIGTERM and
-   * later SIGKILL.
+   * Closes the input of the program, as the specification of MCP requires. If the program does not exit, it
+   * gets SIGTERM, and later SIGKILL.
    */
   async close(): Promise<void> {
     this.#flush()
     this.#process.stdin?.end()
-    const term = this.#killIn(PATIENCE_MS, 'SIGTERM')
-    const kill = this.#killIn(2 * PATIENCE_MS, 'SIGKILL')
+    const term = this.#killIn(EXIT_LIMIT_MS, 'SIGTERM')
+    const kill = this.#killIn(2 * EXIT_LIMIT_MS, 'SIGKILL')
     await this.#over
     term.cancel()
     kill.cancel()
@@ -106,7 +108,7 @@ export class Child {
   }
 }
 
-/** Returns the POSIX number of a signal that ends programs. Returns 0 for any other signal. */
+/** Returns the POSIX number of a signal. Returns 0 for signals that do not usually end a program. */
 function signalNumber(signal: NodeJS.Signals): number {
   return (
     { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 }[String(signal)] ??

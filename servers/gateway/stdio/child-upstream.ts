@@ -28,13 +28,13 @@ import { Child } from './child-process.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
 /**
- * Characters that no line of text contains. A line with such a character is part of a compressed or binary
- * answer.
+ * Matches control characters and invalid UTF-8. A line with such a character is not text, but part of a
+ * compressed or binary answer.
  */
 const BINARY = /[^\P{Cc}\t]|\ufffd/u
 
-/** A request that the child has not answered yet. */
-interface Asked {
+/** A request of a client that the program has not answered yet. */
+interface OpenRequest {
   readonly link: ChildLink
   readonly callerId: RequestId
   readonly method: string
@@ -46,30 +46,29 @@ export interface ChildUpstreamOptions {
   upstream: CommandUpstream
   machine: Clock
   log: Log
-  /** Called when the child has exited by itself. */
+  /** Called when the program has exited by itself. */
   onEnd(code: number): void
 }
 
 /**
- * One program that serves all conversations. The program has one pipe and sees one client.
+ * A program that serves all clients of the gateway over one pipe. To the program, they look like one client.
  *
- * Request ids, progress tokens and subscription ids are replaced, because two clients may use the same
- * values. Only the first `initialize` reaches the program. The result of this `initialize` answers all later
- * ones.
+ * Request ids, progress tokens and subscription ids are replaced, because two clients can use the same
+ * values. Only the first `initialize` reaches the program. Its result also answers each later `initialize`.
  */
 export class ChildUpstream implements Upstream {
   readonly #log: Log
-  readonly #asked = new Map<number, Asked>()
+  readonly #openRequests = new Map<number, OpenRequest>()
   readonly #links = new Set<ChildLink>()
-  /** The client that received each open request of the child, by request id. */
-  readonly #asking = new Map<RequestId, ChildLink>()
+  /** For each open request of the program: the client that has to answer it. The key is the request id. */
+  readonly #childRequests = new Map<RequestId, ChildLink>()
   #child: Child | undefined
   #lastId = 0
   #ended: number | undefined
   #closing = false
-  /** The child's result for `initialize`. Undefined before the first `initialize`. */
-  #hello: Promise<Result | undefined> | undefined
-  #greeted = false
+  /** The result of the first `initialize`. Undefined before it is sent, and after it has failed. */
+  #initializeResult: Promise<Result | undefined> | undefined
+  #initializedSent = false
 
   private constructor(log: Log) {
     this.#log = log
@@ -79,8 +78,8 @@ export class ChildUpstream implements Upstream {
   static async start({ upstream, machine, log, onEnd }: ChildUpstreamOptions): Promise<ChildUpstream> {
     const started = new ChildUpstream(log)
     started.#child = await Child.start(upstream, machine, {
-      line: line => started.#line(line),
-      tooLong: why => started.#damaged('', why),
+      line: line => started.#onLine(line),
+      tooLong: why => started.#onUnreadable('', why),
       ended: code => {
         started.#ended = code
         started.#failAll(`the upstream has ended (exit code ${code})`)
@@ -103,61 +102,61 @@ export class ChildUpstream implements Upstream {
 
   request(link: ChildLink, message: JSONRPCRequest, sink: RequestSink): void {
     if (message.method === 'initialize' && !isModern(message, {})) this.#initialize(link, message, sink)
-    // A client on a pipe sends its own `initialize`. A ping needs no `initialize`, and the modern era has
-    // none.
+    // These requests are sent without an `initialize` of the gateway. A client on a pipe sends its own
+    // `initialize`. A ping needs no `initialize`, and the modern era has none.
     else if (link.conversation.transport === 'stdio' || message.method === 'ping' || isModern(message, {}))
       this.#send(link, message, sink)
-    else void this.#greet().then(() => this.#send(link, message, sink))
+    else void this.#ensureInitialized().then(() => this.#send(link, message, sink))
   }
 
   cancel(link: ChildLink, callerId: RequestId, reason: string): void {
-    for (const [id, asked] of this.#asked) {
-      if (asked.link !== link || asked.callerId !== callerId) continue
-      // Other clients may wait for the same answer.
-      if (asked.method === 'initialize') return
-      this.#asked.delete(id)
+    for (const [id, request] of this.#openRequests) {
+      if (request.link !== link || request.callerId !== callerId) continue
+      // `initialize` cannot be cancelled, because other clients may wait for its result.
+      if (request.method === 'initialize') return
+      this.#openRequests.delete(id)
       this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } })
     }
   }
 
   notify(message: JSONRPCNotification): void {
     if (message.method === 'notifications/initialized') {
-      if (this.#greeted) return
-      this.#greeted = true
+      if (this.#initializedSent) return
+      this.#initializedSent = true
     }
     this.#write(message)
   }
 
   respond(link: ChildLink, message: JsonRpcResponse): void {
-    // Only the client that was asked may answer.
-    if (message.id === undefined || this.#asking.get(message.id) !== link) return
-    this.#asking.delete(message.id)
+    // An answer from any other client than the one that got the request is ignored.
+    if (message.id === undefined || this.#childRequests.get(message.id) !== link) return
+    this.#childRequests.delete(message.id)
     this.#write(message)
   }
 
   leave(link: ChildLink): void {
     this.#links.delete(link)
-    for (const [id, asked] of this.#asking) {
-      if (asked !== link) continue
-      this.#asking.delete(id)
-      this.#write(errorResponse(id, RpcCode.transport, 'the client that was asked is gone'))
+    for (const [id, client] of this.#childRequests) {
+      if (client !== link) continue
+      this.#childRequests.delete(id)
+      this.#write(errorResponse(id, RpcCode.transport, 'the client that got the request has disconnected'))
     }
   }
 
   #initialize(link: ChildLink, message: JSONRPCRequest, sink: RequestSink): void {
-    if (this.#hello !== undefined) {
-      void this.#hello.then(known => {
+    if (this.#initializeResult !== undefined) {
+      void this.#initializeResult.then(known => {
         if (known === undefined) this.#initialize(link, message, sink)
         else sink.answered({ jsonrpc: '2.0', id: message.id, result: known }, null)
       })
       return
     }
-    this.#hello = new Promise(resolve => {
+    this.#initializeResult = new Promise(resolve => {
       this.#send(link, message, {
         ...sink,
         answered: (response, status, lost) => {
           const result = 'result' in response ? response.result : undefined
-          if (result === undefined) this.#hello = undefined
+          if (result === undefined) this.#initializeResult = undefined
           resolve(result)
           sink.answered(response, status, lost)
         },
@@ -165,10 +164,12 @@ export class ChildUpstream implements Upstream {
     })
   }
 
-  /** Initializes the child, unless a client has already done so. */
-  async #greet(): Promise<void> {
-    if (this.#hello !== undefined && (await this.#hello) !== undefined) return
-    const own = this.open(NOBODY)
+  /**
+   * Sends the program an `initialize` of the gateway, unless a client has already initialized the program.
+   */
+  async #ensureInitialized(): Promise<void> {
+    if (this.#initializeResult !== undefined && (await this.#initializeResult) !== undefined) return
+    const own = this.open(GATEWAY_CONVERSATION)
     const params = {
       protocolVersion: LATEST_PROTOCOL_VERSION,
       capabilities: {},
@@ -192,56 +193,57 @@ export class ChildUpstream implements Upstream {
     if (link.closed) return
     const id = ++this.#lastId
     const token = params?._meta?.progressToken
-    this.#asked.set(id, { link, callerId, method, token, sink })
+    this.#openRequests.set(id, { link, callerId, method, token, sink })
     const marked =
       token === undefined ? params : { ...params, _meta: { ...params?._meta, progressToken: id } }
     this.#write({ jsonrpc: '2.0', id, method, ...defined({ params: marked }) })
   }
 
-  #line(line: string): void {
+  #onLine(line: string): void {
     let message: unknown
     try {
       message = JSON.parse(line)
     } catch {
-      this.#damaged(line, 'the upstream wrote a line that is not JSON')
+      this.#onUnreadable(line, 'the upstream wrote a line that is not JSON')
       return
     }
-    for (const one of Array.isArray(message) ? message : [message]) this.#take(one)
+    for (const one of Array.isArray(message) ? message : [message]) this.#onMessage(one)
   }
 
-  #take(message: unknown): void {
-    if (isRequest(message)) this.#ask(message)
-    else if (isNotification(message)) this.#tell(message)
-    else if (isObject(message) && typeof message.id === 'number' && this.#asked.has(message.id)) {
-      this.#answer(message.id, message)
-    } else this.#log.warn('the upstream wrote a message that is an answer to nothing')
+  #onMessage(message: unknown): void {
+    if (isRequest(message)) this.#onRequest(message)
+    else if (isNotification(message)) this.#onNotification(message)
+    else if (isObject(message) && typeof message.id === 'number' && this.#openRequests.has(message.id)) {
+      this.#onAnswer(message.id, message)
+    } else this.#log.warn('the upstream wrote a message that answers no request')
   }
 
-  #answer(id: number, message: Record<string, unknown>): void {
-    const asked = this.#asked.get(id)
-    if (asked === undefined) return
-    this.#asked.delete(id)
-    const { callerId, sink } = asked
-    if (isResponse(message)) sink.answered(subscribedBy(callerId, { ...message, id: callerId }), null)
+  #onAnswer(id: number, message: Record<string, unknown>): void {
+    const request = this.#openRequests.get(id)
+    if (request === undefined) return
+    this.#openRequests.delete(id)
+    const { callerId, sink } = request
+    if (isResponse(message))
+      sink.answered(withCallerSubscription(callerId, { ...message, id: callerId }), null)
     else {
-      const why = 'the upstream wrote an answer that is no JSON-RPC answer'
+      const why = 'the upstream wrote an answer that is not a JSON-RPC response'
       sink.answered(errorResponse(callerId, RpcCode.transport, why), null, 'lost')
     }
   }
 
-  #tell(message: JSONRPCNotification): void {
+  #onNotification(message: JSONRPCNotification): void {
     const { progressToken } = message.params ?? {}
     if (message.method === 'notifications/progress') {
-      const asked = typeof progressToken === 'number' ? this.#asked.get(progressToken) : undefined
-      if (asked?.token === undefined) return
-      asked.sink.preceded({ ...message, params: { ...message.params, progressToken: asked.token } })
+      const request = typeof progressToken === 'number' ? this.#openRequests.get(progressToken) : undefined
+      if (request?.token === undefined) return
+      request.sink.preceded({ ...message, params: { ...message.params, progressToken: request.token } })
       return
     }
     const { requestId } = message.params ?? {}
     if (message.method === 'notifications/cancelled' && isRequestId(requestId)) {
-      const asking = this.#asking.get(requestId)
-      if (asking === undefined) this.#dismiss(requestId, message.params?.reason)
-      else asking.conversation.notify(message)
+      const client = this.#childRequests.get(requestId)
+      if (client === undefined) this.#endSubscription(requestId, message.params?.reason)
+      else client.conversation.notify(message)
       return
     }
     const subscription = message.params?._meta?.[MetaKey.subscription]
@@ -251,61 +253,65 @@ export class ChildUpstream implements Upstream {
       }
       return
     }
-    const subscriber = typeof subscription === 'number' ? this.#asked.get(subscription) : undefined
+    const subscriber = typeof subscription === 'number' ? this.#openRequests.get(subscription) : undefined
     if (subscriber === undefined) return
     const _meta = { ...message.params?._meta, [MetaKey.subscription]: subscriber.callerId }
     subscriber.sink.preceded({ ...message, params: { ...message.params, _meta } })
   }
 
-  /** Ends a subscription that the child has cancelled. */
-  #dismiss(id: RequestId, reason: unknown): void {
-    const asked = typeof id === 'number' ? this.#asked.get(id) : undefined
-    if (typeof id !== 'number' || asked?.method !== 'subscriptions/listen') return
-    this.#asked.delete(id)
-    asked.sink.dismissed(typeof reason === 'string' ? reason : 'the upstream has ended it')
+  /** Ends the subscription with this id, because the program has cancelled it. */
+  #endSubscription(id: RequestId, reason: unknown): void {
+    const request = typeof id === 'number' ? this.#openRequests.get(id) : undefined
+    if (typeof id !== 'number' || request?.method !== 'subscriptions/listen') return
+    this.#openRequests.delete(id)
+    request.sink.dismissed(typeof reason === 'string' ? reason : 'the upstream has ended it')
   }
 
   /**
-   * Passes a request of the child to the only client with open requests. If no client has open requests, the
-   * first client is asked. If several clients have open requests, the child gets an error.
+   * Passes a request of the program to the only client with open requests. If no client has open requests, it
+   * goes to the first client. If several clients have open requests, the program gets an error.
    */
-  #ask(message: JSONRPCRequest): void {
-    const busy = [...this.#asked.values()].filter(({ link }) => canBeAsked(link))
+  #onRequest(message: JSONRPCRequest): void {
+    const busy = [...this.#openRequests.values()].filter(({ link }) => canAnswer(link))
     const links = new Set(busy.map(({ link }) => link))
-    const [only] = links.size > 0 ? links : [...this.#links].filter(canBeAsked)
+    const [only] = links.size > 0 ? links : [...this.#links].filter(canAnswer)
     if (only === undefined || links.size > 1) {
       const why =
         only === undefined
-          ? 'no client is there to be asked'
-          : 'several clients wait for answers: nothing tells which is meant'
+          ? 'no client is connected that can answer it'
+          : 'several clients have open requests, so it is unclear which client it is for'
       this.#write(
-        errorResponse(message.id, RpcCode.transport, `the gateway cannot pass ${message.method} on: ${why}`),
+        errorResponse(
+          message.id,
+          RpcCode.transport,
+          `the gateway cannot pass ${message.method} to a client: ${why}`,
+        ),
       )
       return
     }
-    this.#asking.set(message.id, only)
+    this.#childRequests.set(message.id, only)
     const call = busy.findLast(({ link }) => link === only)
     if (call === undefined) only.conversation.notify(message)
     else call.sink.preceded(message)
   }
 
   /**
-   * Fails the requests that an unreadable line may answer. The callers of these requests would otherwise wait
+   * Fails the requests that an unreadable line could be the answer to. Their callers would otherwise wait
    * forever.
    */
-  #damaged(line: string, why: string): void {
-    const ids = damagedIds(line, [...this.#asked.keys()])
-    if (ids.length === 0) this.#log.warn(`${why}, and is no answer either`)
+  #onUnreadable(line: string, why: string): void {
+    const ids = possibleIds(line, [...this.#openRequests.keys()])
+    if (ids.length === 0) this.#log.warn(`${why}. It is not the answer to a request`)
     for (const id of ids) {
-      const asked = this.#asked.get(id)
-      this.#asked.delete(id)
-      asked?.sink.answered(errorResponse(asked.callerId, RpcCode.transport, why), null, 'lost')
+      const request = this.#openRequests.get(id)
+      this.#openRequests.delete(id)
+      request?.sink.answered(errorResponse(request.callerId, RpcCode.transport, why), null, 'lost')
     }
   }
 
   #failAll(why: string): void {
-    const open = [...this.#asked.values()]
-    this.#asked.clear()
+    const open = [...this.#openRequests.values()]
+    this.#openRequests.clear()
     for (const { callerId, sink } of open) {
       sink.answered(errorResponse(callerId, RpcCode.transport, why), null, 'lost')
     }
@@ -317,24 +323,25 @@ export class ChildUpstream implements Upstream {
 }
 
 /**
- * Replaces the subscription id in an answer by the client's own request id. Returns other answers unchanged.
+ * Replaces the subscription id in an answer by the request id of the client. Returns an answer without a
+ * subscription id unchanged.
  */
-function subscribedBy(callerId: RequestId, message: JsonRpcResponse): JsonRpcResponse {
+function withCallerSubscription(callerId: RequestId, message: JsonRpcResponse): JsonRpcResponse {
   if (!('result' in message) || message.result._meta?.[MetaKey.subscription] === undefined) return message
   const _meta = { ...message.result._meta, [MetaKey.subscription]: callerId }
   return { ...message, result: { ...message.result, _meta } }
 }
 
 /**
- * Returns whether a client can be asked. Over HTTP, the answer arrives in a separate POST, so the client
- * needs a session.
+ * Returns whether a client can answer requests of the program. Over HTTP, the answer arrives in a separate
+ * POST, which only a session connects to the request.
  */
-function canBeAsked({ conversation }: ChildLink): boolean {
+function canAnswer({ conversation }: ChildLink): boolean {
   return conversation.transport === 'stdio' || conversation.session !== null
 }
 
 /** The conversation for an `initialize` of the gateway itself. */
-const NOBODY: Conversation = {
+const GATEWAY_CONVERSATION: Conversation = {
   transport: 'memory',
   session: null,
   inflight: new Map(),
@@ -342,11 +349,11 @@ const NOBODY: Conversation = {
 }
 
 /**
- * Returns the open requests that an unreadable line may answer. A line with the id of a request answers that
- * request. Any other line that looks like a message may answer every request. A line of plain text answers
- * none, because some programs log to stdout.
+ * Returns the ids of the requests that an unreadable line could be the answer to. If the line contains the id
+ * of an open request, returns that id. If the line looks like a message without an id, returns the ids of all
+ * open requests. If the line is plain text, returns no id, because some programs write their log to stdout.
  */
-function damagedIds(line: string, open: readonly number[]): readonly number[] {
+function possibleIds(line: string, open: readonly number[]): readonly number[] {
   const named = /"id"\s*:\s*(\d+)/.exec(line)?.[1]
   const id = open.find(known => String(known) === named)
   if (id !== undefined) return [id]
@@ -354,7 +361,7 @@ function damagedIds(line: string, open: readonly number[]): readonly number[] {
   return message && named === undefined ? open : []
 }
 
-/** The connection of one client to the shared pipe. */
+/** The connection of one client to the pipe that all clients share. */
 class ChildLink implements Link {
   closed = false
   readonly #pipe: ChildUpstream

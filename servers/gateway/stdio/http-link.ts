@@ -24,40 +24,43 @@ import { excerpt, isEventStream } from '../proxy/send-response.js'
 import { EventReader } from '../proxy/sse-parser.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
-/** Time in milliseconds before an ended stream is opened again. The SDK's own client waits as long. */
+/**
+ * Time in milliseconds before an ended stream is opened again. The client of the SDK waits for the same time.
+ */
 const REOPEN_MS = 1000
 
 export interface HttpLinkOptions {
   upstream: HttpUpstream
-  /** The headers of every request. */
+  /** The headers that every request to the upstream has. */
   headers: OutgoingHttpHeaders
   query: string
-  /** The clock for reconnecting, which shows machine time. */
+  /** The clock of machine time, for opening an ended stream again. */
   machine: Clock
   log: Log
   conversation: Conversation
 }
 
 /**
- * One client's session with an upstream over HTTP. Each message is sent in a separate POST. Legacy messages
- * wait for `initialize`, but no message waits for the answer to another one.
+ * The connection of a client on a pipe to an upstream over HTTP. Each message is sent in a separate POST.
+ * Legacy messages wait until `initialize` is answered, but do not wait for other answers.
  */
 class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, { sent: Sent; modern: boolean }>()
   /**
-   * Input schemas of tools, from the lists that the client has received. A schema defines which arguments are
-   * repeated in headers.
+   * The input schemas of tools by name, from the lists that the client has received. A schema defines which
+   * arguments of a modern call are repeated in headers.
    */
   readonly #schemas = new Map<string, unknown>()
-  /** Requests that wait for `initialize`. */
+  /** The ids of requests that are not sent yet, because they wait for `initialize`. */
   readonly #unsent = new Set<RequestId>()
   #session: string | undefined
   #version: string | undefined
   /**
-   * Resolves after `initialize`, and later after `notifications/initialized`. Legacy messages wait for it.
+   * Resolves when `initialize` is answered. It is replaced by a promise that resolves when
+   * `notifications/initialized` has arrived. Legacy messages wait for this promise.
    */
-  #first: Promise<void> | undefined
+  #handshake: Promise<void> | undefined
   #stream: Sent | undefined
   #reopening: Wakeup | undefined
   #closed = false
@@ -68,20 +71,20 @@ class HttpLink implements Link {
 
   request(message: JSONRPCRequest, sink: RequestSink): void {
     if (isModern(message, {})) {
-      this.#ask(message, sink)
+      this.#sendRequest(message, sink)
       return
     }
     if (message.method !== 'initialize') {
       this.#unsent.add(message.id)
-      this.#afterFirst(() => {
-        if (this.#unsent.delete(message.id)) this.#ask(message, sink)
+      this.#afterHandshake(() => {
+        if (this.#unsent.delete(message.id)) this.#sendRequest(message, sink)
       })
       return
     }
     this.#session = undefined
     this.#version = undefined
-    this.#first = new Promise(resolve => {
-      this.#ask(message, {
+    this.#handshake = new Promise(resolve => {
+      this.#sendRequest(message, {
         ...sink,
         answered: (response, status, lost) => {
           if ('result' in response) this.#version = String(response.result.protocolVersion)
@@ -93,7 +96,7 @@ class HttpLink implements Link {
   }
 
   cancel(id: RequestId, reason: string): void {
-    // A request that was not sent yet need not be cancelled at the upstream.
+    // If the request was not sent yet, the upstream need not learn of the cancellation.
     if (this.#unsent.delete(id)) return
     const asked = this.#open.get(id)
     this.#open.delete(id)
@@ -103,30 +106,31 @@ class HttpLink implements Link {
       sent.abort()
       return
     }
-    // Some servers treat a closed connection as a cancellation, others need the notification. The
-    // notification must arrive first.
-    this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }, () =>
-      sent.abort(),
+    // Some servers treat a closed connection as a cancellation. Others need the notification, which must
+    // arrive before the connection is closed.
+    this.#sendOneWay(
+      { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } },
+      () => sent.abort(),
     )
   }
 
   notify(message: JSONRPCNotification): void {
     if (message.method !== 'notifications/initialized') {
-      this.#afterFirst(() => this.#tell(message, () => undefined))
+      this.#afterHandshake(() => this.#sendOneWay(message, () => undefined))
       return
     }
-    this.#afterFirst(() => {
-      this.#first = new Promise(resolve => {
-        this.#tell(message, () => {
+    this.#afterHandshake(() => {
+      this.#handshake = new Promise(resolve => {
+        this.#sendOneWay(message, () => {
           resolve()
-          if (this.#session !== undefined) this.#listen()
+          if (this.#session !== undefined) this.#openStream()
         })
       })
     })
   }
 
   respond(message: JsonRpcResponse): void {
-    this.#tell(message, () => undefined)
+    this.#sendOneWay(message, () => undefined)
   }
 
   close(): void {
@@ -137,30 +141,34 @@ class HttpLink implements Link {
     if (this.#session === undefined) return
     const { upstream } = this.#options
     const nothing = { answer: ({ body }: UpstreamAnswer) => body.discard(), fail: () => undefined }
-    upstream.send({ method: 'DELETE', ...this.#addressed() }, nothing)
+    upstream.send({ method: 'DELETE', ...this.#queryAndHeaders() }, nothing)
   }
 
-  #afterFirst(then: () => void): void {
-    if (this.#first === undefined) then()
-    else void this.#first.then(then)
+  #afterHandshake(then: () => void): void {
+    if (this.#handshake === undefined) then()
+    else void this.#handshake.then(then)
   }
 
-  #ask(message: JSONRPCRequest, sink: RequestSink): void {
+  #sendRequest(message: JSONRPCRequest, sink: RequestSink): void {
     const { upstream, conversation } = this.#options
     const { id } = message
     const modern = isModern(message, {})
     let status: number | null = null
     let over = false
-    const lose = (why: string, code: number = RpcCode.transport) => {
+    const failRequest = (why: string, code: number = RpcCode.transport) => {
       if (over) return
       over = true
       this.#open.delete(id)
       sink.answered(errorResponse(id, code, why), status, 'lost')
     }
     const sent = upstream.send(
-      { method: 'POST', ...this.#addressed(modern ? message : undefined), body: JSON.stringify(message) },
       {
-        fail: lose,
+        method: 'POST',
+        ...this.#queryAndHeaders(modern ? message : undefined),
+        body: JSON.stringify(message),
+      },
+      {
+        fail: failRequest,
         answer: answer => {
           status = answer.status
           if (message.method === 'initialize' && status < 300) {
@@ -172,7 +180,7 @@ class HttpLink implements Link {
                 if (one.id !== id || over) return
                 over = true
                 this.#open.delete(id)
-                if (modern) this.#learn(one)
+                if (modern) this.#storeSchemas(one)
                 sink.answered(one, status)
               } else if (isRequest(one) || isNotification(one)) {
                 if (over) conversation.notify(one)
@@ -181,8 +189,8 @@ class HttpLink implements Link {
             },
             ended: why => {
               const sessionLost = status === 404 && !modern && !over
-              if (sessionLost) this.#lost()
-              lose(
+              if (sessionLost) this.#dropSession()
+              failRequest(
                 `the upstream ${why ?? 'ended its answer too soon'}`,
                 sessionLost ? RpcCode.sessionNotFound : undefined,
               )
@@ -194,8 +202,8 @@ class HttpLink implements Link {
     if (!over) this.#open.set(id, { sent, modern })
   }
 
-  /** Stores the input schemas in a list of tools. */
-  #learn(answer: JsonRpcResponse): void {
+  /** Stores the input schemas from an answer that is a list of tools. */
+  #storeSchemas(answer: JsonRpcResponse): void {
     const result = 'result' in answer ? answer.result : undefined
     if (!isObject(result) || !Array.isArray(result.tools)) return
     for (const tool of result.tools) {
@@ -205,11 +213,11 @@ class HttpLink implements Link {
     }
   }
 
-  /** Sends a message that has no answer. Calls `done` when the message has arrived or has failed. */
-  #tell(message: JSONRPCNotification | JsonRpcResponse, done: () => void): void {
+  /** Sends a message that gets no answer. Calls `done` when the message has arrived, or could not be sent. */
+  #sendOneWay(message: JSONRPCNotification | JsonRpcResponse, done: () => void): void {
     const { upstream, log } = this.#options
     upstream.send(
-      { method: 'POST', ...this.#addressed(), body: JSON.stringify(message) },
+      { method: 'POST', ...this.#queryAndHeaders(), body: JSON.stringify(message) },
       {
         fail: why => {
           log.warn(why)
@@ -223,17 +231,17 @@ class HttpLink implements Link {
     )
   }
 
-  /** Opens the stream for messages that belong to no request. */
-  #listen(): void {
+  /** Opens the stream on which the upstream sends messages that belong to no request. */
+  #openStream(): void {
     const { upstream, conversation } = this.#options
     if (this.#closed || this.#session === undefined) return
-    const again = () => this.#listenAgain()
+    const again = () => this.#reopenStream()
     this.#stream = upstream.send(
-      { method: 'GET', ...this.#addressed() },
+      { method: 'GET', ...this.#queryAndHeaders() },
       {
         fail: again,
         answer: answer => {
-          // The upstream offers no such stream. The usual status is 405.
+          // The upstream has no such stream. It usually answers with 405.
           if (answer.status >= 300) {
             answer.body.discard()
             return
@@ -249,26 +257,28 @@ class HttpLink implements Link {
     )
   }
 
-  #listenAgain(): void {
+  #reopenStream(): void {
     const { machine } = this.#options
     if (this.#closed || this.#session === undefined) return
-    this.#reopening = machine.wakeAt(machine.now() + REOPEN_MS, () => this.#listen())
+    this.#reopening = machine.wakeAt(machine.now() + REOPEN_MS, () => this.#openStream())
   }
 
   /**
-   * Drops a session that the upstream no longer knows. The client's request fails, and the client may
-   * initialize again.
+   * Removes the session, because the upstream no longer knows it. The request of the client fails, and the
+   * client can initialize again.
    */
-  #lost(): void {
+  #dropSession(): void {
     this.#session = undefined
     this.#stream?.abort()
   }
 
   /**
-   * Returns query and headers of a request. @param modern a modern message, which is repeated in the headers.
-   * Undefined for a legacy message
+   * Returns the query and the headers of a request.
+   *
+   * @param modern the message, if it is modern. Parts of it are repeated in headers. Undefined for a legacy
+   *   message
    */
-  #addressed(modern?: JSONRPCRequest) {
+  #queryAndHeaders(modern?: JSONRPCRequest) {
     const { headers, query } = this.#options
     const own =
       modern === undefined
@@ -308,11 +318,16 @@ export class HttpLinks implements Upstream {
 
 interface MessageSink {
   message(message: unknown): void
-  /** Called after the last message. @param why the problem with the answer. Undefined for a regular end */
+  /**
+   * Called after the last message.
+   *
+   * @param why the problem with the answer, as a clause that follows `the upstream`. Undefined for a regular
+   *   end
+   */
   ended(why: string | undefined): void
 }
 
-/** Reads the messages of an answer, which is a JSON body or an event stream. */
+/** Reads the messages of an answer. The answer is a JSON body or an event stream. */
 function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
   const { status, body } = answer
   if (status < 300 && isEventStream(answer)) {
@@ -322,18 +337,20 @@ function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
   readAnswer(body, read => {
     if (!read.ok) sink.ended(read.why)
     else if (status === 401 || status === 407)
-      sink.ended(`did not take this gateway's credential (HTTP ${status})`)
+      sink.ended(`did not accept this gateway's credential (HTTP ${status})`)
     else if (status >= 300) {
       // A modern JSON-RPC error arrives with an HTTP error status.
-      for (const message of parsed(read.text) ?? []) {
+      for (const message of parseMessages(read.text) ?? []) {
         if (isObject(message) && isObject(message.error)) sink.message(message)
       }
       sink.ended(`answered HTTP ${status}${excerpt(read.text)}`)
     } else {
-      const messages = parsed(read.text)
+      const messages = parseMessages(read.text)
       for (const message of messages ?? []) sink.message(message)
-      // The error does not quote the answer, because an unreadable list may name hidden tools.
-      sink.ended(messages === undefined ? 'answered with a body that is no answer to the request' : undefined)
+      // The error does not quote the body, because the body could be a list that names hidden tools.
+      sink.ended(
+        messages === undefined ? 'answered with a body that is not an answer to the request' : undefined,
+      )
     }
   })
 }
@@ -349,10 +366,10 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
   const reader = new EventReader({
     comment: () => undefined,
     retry: () => undefined,
-    tooLong: () => end('sent an event that is too long to be looked at'),
+    tooLong: () => end('sent an event that is too long'),
     event: ({ data }) => {
       if (over || data.trim() === '') return
-      const messages = parsed(data)
+      const messages = parseMessages(data)
       if (messages === undefined) end('sent an event that is not JSON')
       for (const message of messages ?? []) sink.message(message)
     },
@@ -366,8 +383,8 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
   })
 }
 
-/** Parses JSON into a list of messages. @returns undefined for a text that is not JSON */
-function parsed(text: string): unknown[] | undefined {
+/** Parses JSON and returns its messages as a list. @returns undefined if the text is not JSON */
+function parseMessages(text: string): unknown[] | undefined {
   try {
     const message: unknown = JSON.parse(text)
     return Array.isArray(message) ? message : [message]

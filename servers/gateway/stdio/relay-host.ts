@@ -24,15 +24,22 @@ import { cancelledSubscription, endOfSubscription } from '../../../shared/mcp/mo
 import { notedRevision } from '../../../shared/mcp/request-meta.js'
 import { ALL_REVISIONS } from '../../../shared/mcp/revisions.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Gate, JudgedCall, Settled } from '../enforcement.js'
+import type { Enforcement, JudgedCall, Settled } from '../enforcement.js'
 import { failureCode, isModern, postFault, revisionIn } from '../era.js'
 import type { Grant } from '../grants.js'
-import { callOf, formatJson, repeatedKey, repeatedText, unsound, withoutHidden } from '../messages.js'
+import {
+  callOf,
+  formatJson,
+  messageProblem,
+  repeatedKey,
+  repeatedKeyMessage,
+  withoutHidden,
+} from '../messages.js'
 import type { Link, Upstream } from './link.js'
 
 export interface RelayHostOptions {
   upstream: Upstream
-  gate: Gate
+  enforcement: Enforcement
   clock: Clock
   machine: Clock
   /** Returns the grant of a caller. @throws HttpRejection or Refusal for an unknown caller */
@@ -52,30 +59,29 @@ interface Pending {
   readonly reply: Reply
   readonly grant: Grant
   readonly modern: boolean
-  /** The call after the policy has allowed it. Undefined for requests that no policy judges. */
+  /** The tool call in the request. Undefined until the policy has allowed it, and for other requests. */
   call: JudgedCall | undefined
-  /** Cancels the request at the upstream, or withdraws its pending approval. */
-  takeBack(reason: string): void
+  /** Cancels the request at the upstream, or withdraws the approval for which it waits. */
+  withdraw(reason: string): void
 }
 
 /**
- * Passes single messages between clients and an upstream.
- *
- * It is used if the client or the upstream is on a pipe, because a pipe has no connection for each request.
+ * Passes single messages between clients and an upstream. It is used if the client or the upstream is on a
+ * pipe. Between HTTP and HTTP, `HttpProxy` passes whole requests.
  */
 export class RelayHost implements MessageHost<Grant> {
-  /** All revisions, because the upstream decides which ones it serves. */
+  /** All revisions of the protocol, because the upstream decides which of them it serves. */
   readonly revisions = ALL_REVISIONS
   readonly #options: RelayHostOptions
   readonly #pending = new Map<number, Pending>()
   readonly #links = new Map<Conversation, Link>()
   /**
-   * A journal that records nothing. The transports need a journal, but a gateway records its calls in the
-   * audit.
+   * A journal that records nothing. The transports require a journal, but a gateway records its calls in the
+   * audit instead.
    */
   readonly #journal: Journal
   #lastId = 0
-  #soundText = ''
+  #checkedText = ''
 
   constructor(options: RelayHostOptions) {
     this.#options = options
@@ -115,15 +121,16 @@ export class RelayHost implements MessageHost<Grant> {
   receive(incoming: Incoming<Grant>): void {
     const { message, raw, conversation, reply, headers } = incoming
     const modern = isModern(message, headers)
-    // Only HTTP has headers to check, and a status for a refused request.
+    // Headers exist only over HTTP.
     const fault = conversation.transport === 'http' ? postFault([message], headers, modern) : undefined
-    // The message must be written as JSON again when it is passed on.
+    // A message that cannot be formatted as JSON cannot be passed on.
     const wrong =
-      this.#wrong(message, raw) ?? (formatJson(message) === undefined ? 'it is nested too deeply' : undefined)
+      this.#problemOf(message, raw) ??
+      (formatJson(message) === undefined ? 'it is nested too deeply' : undefined)
     if (fault !== undefined || wrong !== undefined) {
       if (modern) reply.malformed?.()
       const invalid = { code: RpcCode.invalidRequest, message: `invalid request: ${wrong}` }
-      // A notification never gets an answer.
+      // A notification gets no answer, even if it is invalid.
       if (expectsAnswer(message)) reply.answer(refusalOf(message, fault ?? invalid, modern))
     } else if (isRequest(message)) this.#request(message, incoming, modern)
     else if (isNotification(message)) {
@@ -133,10 +140,10 @@ export class RelayHost implements MessageHost<Grant> {
     this.#releaseLink(conversation)
   }
 
-  /** Ends open subscriptions, fails all other open requests, and closes all links. */
+  /** Ends open subscriptions, answers all other open requests with an error, and closes all links. */
   close(why: string): void {
     for (const pending of [...this.#pending.values()]) {
-      pending.takeBack(why)
+      pending.withdraw(why)
       if (pending.method === 'subscriptions/listen') this.#endSubscription(pending, why)
       else this.#finish(pending, errorResponse(pending.callerId, failureCode(pending.modern), why))
       pending.call?.end('lost', null)
@@ -145,14 +152,14 @@ export class RelayHost implements MessageHost<Grant> {
     this.#links.clear()
   }
 
-  #wrong(message: unknown, raw: string): string | undefined {
-    // Each message of a batch arrives with the text of the whole batch, so the text is checked only once.
-    if (raw !== this.#soundText) {
+  #problemOf(message: unknown, raw: string): string | undefined {
+    // `raw` is the text of the whole batch for each of its messages. The same text is checked only once.
+    if (raw !== this.#checkedText) {
       const key = repeatedKey(raw, message)
-      if (key !== undefined) return repeatedText(key)
-      this.#soundText = raw
+      if (key !== undefined) return repeatedKeyMessage(key)
+      this.#checkedText = raw
     }
-    return unsound(message)
+    return messageProblem(message)
   }
 
   #request(
@@ -177,27 +184,27 @@ export class RelayHost implements MessageHost<Grant> {
       grant,
       modern,
       call: undefined,
-      takeBack: () => undefined,
+      withdraw: () => undefined,
     }
     this.#pending.set(id, pending)
     conversation.inflight.set(callerId, pending)
     const call = callOf(message)
     if (call === undefined) {
-      this.#letOn(message, pending)
+      this.#forward(message, pending)
       return
     }
     const { session } = conversation
     const protocol = revisionOf(message, conversation, headers)
-    const asker = { grant, session, requestId: callerId, patient: true, modern, protocol }
-    const verdict = this.#options.gate.judge(call, asker)
+    const context = { grant, session, requestId: callerId, canWait: true, modern, protocol }
+    const verdict = this.#options.enforcement.judge(call, context)
     if (verdict.kind !== 'hold') {
       this.#carryOut(verdict, message, pending)
       return
     }
-    pending.takeBack = verdict.withdraw
+    pending.withdraw = verdict.withdraw
     void verdict.decided.then(settled => {
       if (this.#pending.has(id)) this.#carryOut(settled, message, pending)
-      // The caller has disconnected. The call is not made, even if it has been approved.
+      // The caller has disconnected or cancelled the call. The call is not made, even if it was approved.
       else if (settled.kind === 'pass') settled.call.end('cancelled', null)
     })
   }
@@ -214,8 +221,8 @@ export class RelayHost implements MessageHost<Grant> {
     }
     const { session } = conversation
     const protocol = revisionOf(message, conversation, headers)
-    const asker = { grant, session, requestId: null, patient: false, modern, protocol }
-    const verdict = this.#options.gate.judge(call, asker)
+    const context = { grant, session, requestId: null, canWait: false, modern, protocol }
+    const verdict = this.#options.enforcement.judge(call, context)
     if (verdict.kind !== 'pass') return
     this.#linkOf(conversation).notify(message)
     verdict.call.end('unanswered', null)
@@ -224,14 +231,14 @@ export class RelayHost implements MessageHost<Grant> {
   #carryOut(verdict: Settled, message: JSONRPCRequest, pending: Pending): void {
     if (verdict.kind === 'pass') {
       pending.call = verdict.call
-      this.#letOn(message, pending)
+      this.#forward(message, pending)
     } else this.#finish(pending, { jsonrpc: '2.0', id: message.id, ...verdict.answer })
   }
 
-  #letOn(message: JSONRPCRequest, pending: Pending): void {
+  #forward(message: JSONRPCRequest, pending: Pending): void {
     const { conversation, reply } = pending
     const link = this.#linkOf(conversation)
-    pending.takeBack = reason => link.cancel(message.id, reason)
+    pending.withdraw = reason => link.cancel(message.id, reason)
     link.request(message, {
       preceded: sent => {
         if (this.#pending.has(pending.id)) reply.notify(sent)
@@ -248,7 +255,7 @@ export class RelayHost implements MessageHost<Grant> {
     })
   }
 
-  /** Ends a subscription: with a result over HTTP, and with a cancellation on a pipe. */
+  /** Ends a subscription. A client over HTTP gets a result, and a client on a pipe gets a cancellation. */
   #endSubscription(pending: Pending, reason: string): void {
     const { callerId, conversation, reply } = pending
     this.#drop(pending)
@@ -285,14 +292,14 @@ export class RelayHost implements MessageHost<Grant> {
     if (!isObject(params) || !isRequestId(params.requestId)) return
     const found = inflight.get(params.requestId)
     const pending = found && this.#pending.get(found.id)
-    // The specification forbids cancelling `initialize`.
+    // The specification of MCP forbids the cancellation of `initialize`.
     if (pending === undefined || pending.method === 'initialize') return
     this.#cancel(pending, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')
   }
 
   #cancel(pending: Pending, reason: string): void {
     this.#drop(pending)
-    pending.takeBack(reason)
+    pending.withdraw(reason)
     pending.call?.end('cancelled', null)
     pending.reply.abandon()
   }
@@ -303,7 +310,7 @@ export class RelayHost implements MessageHost<Grant> {
     this.#releaseLink(conversation)
   }
 
-  /** Closes the link of a client without a session after the client's last answer. */
+  /** Closes the link of a client over HTTP without a session, if the client has no open request. */
   #releaseLink(conversation: Conversation): void {
     if (conversation.transport !== 'http' || conversation.session !== null || conversation.inflight.size > 0)
       return
@@ -320,7 +327,10 @@ export class RelayHost implements MessageHost<Grant> {
   }
 }
 
-/** Returns the error that refuses a message. The error has the id of the message, if the id can be read. */
+/**
+ * Returns the error for a refused message. The error has the request id of the message, if it has a valid
+ * one.
+ */
 function refusalOf(
   message: unknown,
   { code, message: why }: RequestFault,
@@ -331,15 +341,15 @@ function refusalOf(
   return id === undefined ? anonymousError(code, why) : errorResponse(id, code, why)
 }
 
-/** Returns the gateway's error for a lost answer, in the form of the request's era. */
+/** Returns the error of the gateway for a lost answer, with the error code of the request's era. */
 function ownFailure(response: JsonRpcResponse, modern: boolean): JsonRpcResponse {
   if (!modern || !('error' in response)) return response
   return { ...response, error: { ...response.error, code: failureCode(modern) } }
 }
 
 /**
- * Returns the protocol revision that is named by a message, its session or its header. Returns null if none
- * of them names one.
+ * Returns the protocol revision that a message, its session or its header names. Returns null if none of the
+ * three names a revision.
  */
 function revisionOf(
   message: unknown,

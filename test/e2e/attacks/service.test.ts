@@ -129,7 +129,9 @@ describe('protocol-abuse', () => {
       await expect(call(agent, name, {})).rejects.toThrow(/upstream/)
     }
     const resources = await agentBehind(understudy, 'instanode', NAIVE)
-    await expect(call(resources, 'list_resources')).rejects.toThrow("did not take this gateway's credential")
+    await expect(call(resources, 'list_resources')).rejects.toThrow(
+      "did not accept this gateway's credential",
+    )
   })
 })
 

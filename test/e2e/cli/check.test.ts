@@ -25,7 +25,7 @@ describe('understudy check', () => {
       `${path}: read as PolicyLayer policy.json; tools that it does not name are denied\n`,
     )
     expect(stdout).toMatch(/^ {2}claim_token +limited +at most 30 a minute, for each grant$/m)
-    expect(stdout).toMatch(/^Looks wrong:\n {2}- get_api_token reads like a read/m)
+    expect(stdout).toMatch(/^Looks wrong:\n {2}- get_api_token looks like a read/m)
   })
 
   it('validates a scenario, and says what each step expects', async () => {
@@ -107,9 +107,9 @@ describe('understudy check', () => {
     expect(code).toBe(1)
     expect(stdout.split('\n')).toEqual([
       expect.stringContaining(`${path}:1: has no default: `),
-      `${path}:2: version is "2": "1" in quotes is the only version there is`,
+      `${path}:2: version is "2": write "1" in quotes, which is the only version`,
       expect.stringContaining(`${path}:3: does not know "defualt": "default" is probably meant; `),
-      `${path}:4: has a comma before its }: JSON takes none behind the last value: leave it out`,
+      `${path}:4: has a comma before its }: JSON has no comma after the last value: remove it`,
       '',
       `${path} is not a valid policy: 4 problems. No rule of this file would be enforced.`,
       '',

@@ -72,7 +72,7 @@ describe('a gateway in front of the accounts of an instance', () => {
     expect(json).toMatchObject({
       error: {
         message:
-          'no account has this bearer: send the token of an account, or none to call without an account',
+          'no account has this bearer token: send the token of an account, or no token to call without an account',
       },
     })
     expect(callers()).toEqual([])

@@ -106,7 +106,7 @@ describe('understudy gateway says in one sentence what is wrong', () => {
       'bad grants',
       async p => [p, '--upstream', 'http://x', '--grants', await file('g.json', SECRET)],
       1,
-      /are not JSON/,
+      /is not JSON/,
     ],
     ['a bad port', policy => [policy, '--upstream', 'http://x', '--port', 'x'], 2, /--port is "x"/],
     [

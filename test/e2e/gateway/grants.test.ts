@@ -157,11 +157,15 @@ describe('grants that are wrong', () => {
   }
 
   it.each([
-    ['no JSON', '{"grants": [{"token": "secret-token"', 'are not JSON'],
+    ['no JSON', '{"grants": [{"token": "secret-token"', 'is not JSON'],
     ['an unknown key', '{"grants": [{"label": "a", "token": "secret-token", "polcy": "x"}]}', '"polcy"'],
     ['no label', '{"grants": [{"token": "secret-token"}]}', 'label is missing'],
-    ['a token that is none', '{"grants": [{"label": "a", "token": "secret token"}]}', 'no bearer'],
-    ['a token too short', '{"grants": [{"label": "a", "token": "secret"}]}', 'no bearer'],
+    [
+      'a token that is none',
+      '{"grants": [{"label": "a", "token": "secret token"}]}',
+      'not a valid bearer token',
+    ],
+    ['a token too short', '{"grants": [{"label": "a", "token": "secret"}]}', 'not a valid bearer token'],
     ['nobody', '{"grants": []}', 'grants'],
   ])('are refused in one sentence that shows no token: %s', async (_, text, says) => {
     const refusal = await readGrantsFile(await fileWith(text)).catch(error => error)

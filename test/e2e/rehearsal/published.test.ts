@@ -99,7 +99,7 @@ describe('a rehearsal', () => {
 
   it('tells what the policy leaves open', async () => {
     const { open } = await rehearse({ policy: policyFile('policylayer/safebot.json') })
-    expect(open.map(({ message }) => message).join('\n')).toMatch(/next_task reads like a read/)
+    expect(open.map(({ message }) => message).join('\n')).toMatch(/next_task looks like a read/)
     expect(open).toContainEqual({
       code: 'secret',
       message: 'results carry the key of a room, as seen here: create_room',

@@ -153,7 +153,7 @@ describe('require_approval', () => {
     ],
     [
       { name: 'n', action: 'deny', approval_timeout: '5m' },
-      ['1: tools.t.rules[0].approval_timeout stands in a rule that asks for no approval'],
+      ['1: tools.t.rules[0].approval_timeout stands in a rule that requires no approval'],
     ],
   ])('is refused beside what contradicts it: %j', (rule, problems) => {
     expect(problemsOf(intercept({ t: [rule] }))).toEqual(problems)
@@ -189,7 +189,7 @@ describe('spend', () => {
       expect.objectContaining({
         code: 'cannot_enforce',
         reason: expect.stringContaining(
-          'limits spending in line 1, which the reference gateway does not enforce',
+          'limits spending in line 1, which the reference gateway cannot enforce',
         ),
       }),
     )

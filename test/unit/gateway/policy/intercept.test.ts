@@ -15,7 +15,7 @@ it.each([
   ['version: "1"\nhide: x', ['2: hide is "x"']],
   [
     'version: "1"\nhide: [" ", x, x, "del*"]',
-    ['2: hide[0] is " "', '2: hide[2] is "x" once more', '2: hide[3] is "del*"'],
+    ['2: hide[0] is " "', '2: hide[2] is "x" a second time', '2: hide[3] is "del*"'],
   ],
   ['version: "1"\ntools: [t]', ['2: tools is ["t"]']],
   // fidelity gateway/intercept, same: `*` is a whole key. Other patterns name no tool.
@@ -61,7 +61,7 @@ it.each([
   [
     inRule('{ name: n, rate_limit: 5/hour }\n      - { name: m, rate_limit: 6/hour }'),
     // fidelity gateway/intercept, same: Two limits over the same window on one tool are an error.
-    ['6: tools.t.rules[1] uses the counter of line 5 once more'],
+    ['6: tools.t.rules[1] uses the counter of line 5 again'],
   ],
 ])('%j', (text, problems) => {
   expect(problemsOf(text)).toEqual(problems)
@@ -80,10 +80,13 @@ it.each([
   ['{ path: args.x, op: lte, value: "5" }', [`${at}.value is "5"`]],
   ['{ path: args.x, op: exists, value: "yes" }', [`${at}.value is "yes"`]],
   ['{ path: args.x, op: regex, value: 5 }', [`${at}.value is 5`]],
-  ['{ path: args.x, op: regex, value: "(" }', [expect.stringContaining(`${at}.value is no pattern of RE2`)]],
+  [
+    '{ path: args.x, op: regex, value: "(" }',
+    [expect.stringContaining(`${at}.value is not a pattern of RE2`)],
+  ],
   [
     '{ path: args.x, op: regex, value: "(?=a)" }',
-    [expect.stringContaining(`${at}.value is no pattern of RE2`)],
+    [expect.stringContaining(`${at}.value is not a pattern of RE2`)],
   ],
   ['{ path: args.x, op: eq, value: 1, not: true }', [`${at} does not know "not"`]],
   ['{ path: state.t.calls, op: lt, value: 1 }', [`${at}.path is "state.t.calls"`]],
@@ -120,16 +123,18 @@ it('refuses two limits on one counter', () => {
 
 it('refuses two limits on the same calls over the same window', () => {
   const text = `${inState('increment: 1')}\n      - { name: m, rate_limit: 30/hour }`
-  expect(problemsOf(text)).toEqual(['6: tools.t.rules[1] limits to 30 an hour what line 5 limits to 5'])
+  expect(problemsOf(text)).toEqual([
+    '6: tools.t.rules[1] limits calls to 30 an hour, which line 5 limits to 5',
+  ])
 })
 
 it('refuses one counter in two state blocks, though only one of them has a bound', () => {
   const unbounded = `{ name: m, conditions: [{ path: args.x, op: eq, value: 1 }], state: { counter: c, window: day } }`
   expect(problemsOf(`${inState('increment: 1')}\n      - ${unbounded}`)).toEqual([
-    '6: tools.t.rules[1] uses the counter of line 5 once more',
+    '6: tools.t.rules[1] uses the counter of line 5 again',
   ])
   const both = inRule(`${unbounded}\n      - ${unbounded}`)
-  expect(problemsOf(both)).toEqual(['6: tools.t.rules[1] uses the counter of line 5 once more'])
+  expect(problemsOf(both)).toEqual(['6: tools.t.rules[1] uses the counter of line 5 again'])
 })
 
 // fidelity gateway/intercept, same: A state block with `increment_from` and no bound denies a call without
@@ -157,7 +162,7 @@ it('tells everything that is wrong at once, in the order of the file, and what w
   const text = `${inRule('{ name: n, action: block }')}\ndefault: no\nhide: [x, x]`
   expect(problemsOf(text)).toHaveLength(4)
   expect(() => readPolicy(text, 'p.yaml')).toThrow(
-    'p.yaml:5: tools.t.rules[0].action is "block": it is one of evaluate, deny, require_approval, approve',
+    'p.yaml:5: tools.t.rules[0].action is "block": write one of evaluate, deny, require_approval, approve',
   )
 })
 

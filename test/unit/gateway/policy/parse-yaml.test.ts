@@ -79,7 +79,7 @@ tools:
 
   it('says what is read, and what to write', () => {
     expect(readPolicy(withValue('0777'), 'p.yaml').warnings[0]?.message).toBe(
-      '0777 is read as 511, as Go does: a leading zero makes it octal. Write 511, or put it in quotes if a text is meant',
+      '0777 is read as 511, as Go does: a leading zero makes it octal. Write 511, or put it in quotes to write a string',
     )
   })
 })

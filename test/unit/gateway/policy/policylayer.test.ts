@@ -16,7 +16,7 @@ describe('a policy.json is refused', () => {
     [{ version: '1', default: 'deny', descripton: 'x' }, ['1: does not know "descripton"']],
     [{ version: '1', default: 'deny', tools: { '*': {} } }, ['1: tools.* names no tool']],
     [{ version: '1', default: 'deny', all_tools: { deny_if: [] } }, ['1: all_tools does not know "deny_if"']],
-    [{ version: '1', default: 'deny', hide: ['x', 'x'] }, ['1: hide[1] is "x" once more']],
+    [{ version: '1', default: 'deny', hide: ['x', 'x'] }, ['1: hide[1] is "x" a second time']],
   ])('%j', (policy, problems) => {
     expect(problemsOf(JSON.stringify(policy), 'policy.json')).toEqual(problems)
   })
@@ -35,11 +35,11 @@ describe('a policy.json is refused', () => {
     [{ limits: [{ counter: 'c' }] }, expect.arrayContaining(['1: tools.t.limits[0] has no max'])],
     [
       { limits: [limit, { ...limit, window: 'hour' }] },
-      ['1: tools.t.limits[1] uses the counter of line 1 once more'],
+      ['1: tools.t.limits[1] uses the counter of line 1 again'],
     ],
     [
       { limits: [limit, { ...limit, counter: 'd', max: 5 }] },
-      ['1: tools.t.limits[1] limits to 5 a minute what line 1 limits to 30'],
+      ['1: tools.t.limits[1] limits calls to 5 a minute, which line 1 limits to 30'],
     ],
     [{ deny_if: [{ on_deny: 'no' }] }, ['1: tools.t.deny_if[0] has no conditions']],
     [

@@ -113,7 +113,7 @@ describe('what looks wrong', () => {
   it('names the tool that was probably meant', () => {
     const [first] = reviewPolicy(readPolicy(intercept({ clain_token: [] }), 'p.yaml'))
     expect(first?.message).toBe(
-      'clain_token is no tool of Instanode or Safebot; claim_token is probably meant',
+      'clain_token is not a tool of Instanode or Safebot; claim_token is probably meant',
     )
   })
 })

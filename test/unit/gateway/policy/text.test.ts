@@ -15,15 +15,15 @@ describe('YAML', () => {
     ['version: "1"\ndefault: !deny x', ['2: has the tag !deny']],
     ['%YAML 1.1\n---\nversion: "1"', ['1: has a %YAML directive']],
     ['version: "1"\nversion: "1"', ['2: has the key "version" twice']],
-    ['version: "1"\n---\nversion: "1"', [expect.stringContaining('holds a second document')]],
-    ['version: "1"\n? [a]\n: b', ['2: has a key that is no text']],
-    ['version: "1"\ntools:\n\tx: 1', [expect.stringMatching(/^3: is no YAML/)]],
-    ['tools: {', [expect.stringMatching(/^1: is no YAML/)]],
+    ['version: "1"\n---\nversion: "1"', [expect.stringContaining('has a second document')]],
+    ['version: "1"\n? [a]\n: b', ['2: has a key that is not a string']],
+    ['version: "1"\ntools:\n\tx: 1', [expect.stringMatching(/^3: is not YAML/)]],
+    ['tools: {', [expect.stringMatching(/^1: is not YAML/)]],
     ['version: "1"\ntools: { t: { rules: [{ name: .inf }] } }', ['2: has the number Infinity']],
     ['', ['1: the text is empty']],
     ['# nothing', ['1: the text is empty']],
-    ['- a\n- b', ['1: the text is no map']],
-    ['just words', ['1: the text is no map']],
+    ['- a\n- b', ['1: the text is not a map']],
+    ['just words', ['1: the text is not a map']],
   ])('%j', (text, problems) => {
     expect(problemsOf(text)).toEqual(problems)
   })
@@ -45,7 +45,7 @@ describe('JSON', () => {
     ['{"version" "1"}', ['1: lacks a colon']],
     ['{"version":"1"', ['1: ends before its object does']],
     ['{"hide":["a"', ['1: ends before its list does']],
-    ['{"version":"1"}\n{}', ['2: goes on behind its end']],
+    ['{"version":"1"}\n{}', ['2: has more text after its end']],
     ['{\n// why\n"version":"1"}', ['2: has a comment']],
     ["{'version':'1'}", ['1: has a word that JSON does not know']],
     [
@@ -54,10 +54,10 @@ describe('JSON', () => {
     ],
     [
       '{"version":"1","default":"deny","x":1e999}',
-      [expect.stringContaining('number too large'), expect.any(String)],
+      [expect.stringContaining('number that is too large'), expect.any(String)],
     ],
     ['', ['1: the text is empty']],
-    ['[]', ['1: the text is no map']],
+    ['[]', ['1: the text is not a map']],
   ])('%j', (text, problems) => {
     expect(problemsOf(text, 'policy.json')).toEqual(problems)
   })

@@ -74,7 +74,7 @@ it.each([
   ],
   [
     '{ rate_limit: { max: 1, window: 60 } }\n      - { rate_limit: { max: 2, window: 60 } }',
-    [expect.stringContaining('5: tools.claim_task.rules[1] limits to 2')],
+    [expect.stringContaining('5: tools.claim_task.rules[1] limits calls to 2')],
   ],
 ])('%j is refused', (rule, problems) => {
   expect(problemsOf(page(rule))).toEqual(problems)
