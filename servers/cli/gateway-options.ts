@@ -1,5 +1,5 @@
-import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
+import { defined } from '../../shared/util/objects.js'
 import { type DialectVersion, readPolicyFile } from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
 import type { GatewaysOptions } from '../understudy/gateways.js'

@@ -1,7 +1,7 @@
 import { Clock } from '../../shared/clock/clock.js'
 import { readClockSpec } from '../../shared/clock/spec.js'
 import { IdSource } from '../../shared/ids.js'
-import { defined } from '../../shared/util/defined.js'
+import { defined } from '../../shared/util/objects.js'
 import { readGrantsFile } from '../gateway/grants.js'
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway/index.js'
 import type { ParsedArgs } from './commands.js'

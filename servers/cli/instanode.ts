@@ -1,5 +1,5 @@
 import type { Instance } from '../../shared/instance.js'
-import { defined } from '../../shared/util/defined.js'
+import { defined } from '../../shared/util/objects.js'
 import type { RemoteOptions } from '../instanode/client/index.js'
 import { checkBesideStore } from '../instanode/databases/open-databases.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'

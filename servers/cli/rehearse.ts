@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { Refusal } from '../../shared/errors.js'
-import { defined } from '../../shared/util/defined.js'
 import { exitSignal } from '../../shared/util/exit-signals.js'
+import { defined } from '../../shared/util/objects.js'
 import {
   ACCOUNT_TOKEN,
   command,

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { defined } from '../../shared/util/defined.js'
+import { defined } from '../../shared/util/objects.js'
 import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import { createInstance } from '../understudy/instance.js'
 import { type ParsedArgs, refuseOptions } from './commands.js'

@@ -1,5 +1,5 @@
 import { Refusal } from '../../shared/errors.js'
-import { defined } from '../../shared/util/defined.js'
+import { defined } from '../../shared/util/objects.js'
 import { VERSION } from '../../shared/util/version.js'
 import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy/understudy.js'
 import { type ParsedArgs, refuseOptions } from './commands.js'

@@ -8,7 +8,7 @@ import { HttpRejection, sessionNotFound } from '../../shared/mcp/http/rejection.
 import { RpcCode } from '../../shared/mcp/messages.js'
 import type { PolicySummary } from '../../shared/schemas/gateway.js'
 import { checked, strict } from '../../shared/util/check.js'
-import { defined } from '../../shared/util/defined.js'
+import { defined } from '../../shared/util/objects.js'
 import { readTextFile } from '../../shared/util/read-file.js'
 import type { GatewayOptions, GrantOptions, PolicySource, UpstreamAccounts } from './options.js'
 import type { DialectVersion } from './policy/dialect-version.js'

@@ -11,8 +11,7 @@ import {
   RpcCode,
 } from '../../shared/mcp/messages.js'
 import type { Approval } from '../../shared/schemas/approval.js'
-import { defined } from '../../shared/util/defined.js'
-import { isObject } from '../../shared/util/is-object.js'
+import { defined, isObject } from '../../shared/util/objects.js'
 import { shown } from '../../shared/util/shown.js'
 import type { DenialText } from './options.js'
 import type { PolicyEngine } from './policy/model.js'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { defined } from '../../shared/util/defined.js'
 import { timestamp } from '../../shared/util/go-json.js'
+import { defined } from '../../shared/util/objects.js'
 import type { Contract } from './contract.js'
 import type { Owned } from './service.js'
 

@@ -2,8 +2,8 @@ import type { IdPositions, IdSource } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
 import { MemoryRecords } from '../../shared/records/memory-records.js'
 import type { PartitionDump } from '../../shared/records/partition.js'
-import { defined } from '../../shared/util/defined.js'
 import { silentLog } from '../../shared/util/log.js'
+import { defined } from '../../shared/util/objects.js'
 import { agoMsOf, existing, firstOf, replay, type SeedEvent, seedClock } from '../../shared/world/replay.js'
 import {
   badWorld,

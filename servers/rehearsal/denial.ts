@@ -1,4 +1,4 @@
-import { isObject } from '../../shared/util/is-object.js'
+import { isObject } from '../../shared/util/objects.js'
 import { cut } from '../../shared/util/shown.js'
 import type { Answer } from './via/caller.js'
 

@@ -1,6 +1,5 @@
-import { defined } from '../../shared/util/defined.js'
-import { isObject } from '../../shared/util/is-object.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
+import { defined, isObject } from '../../shared/util/objects.js'
 import type { PolicyEngine } from '../gateway/policy/model.js'
 import { type ListRecord, type RelayRecord, toolsIn } from './judge-exchange.js'
 import type { ListStep, PlannedCall, RelayStep } from './plan/step.js'

@@ -1,7 +1,7 @@
 import { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
-import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
+import { defined } from '../../shared/util/objects.js'
 import {
   createEngine,
   type DialectVersion,

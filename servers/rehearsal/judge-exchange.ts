@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isObject } from '../../shared/util/is-object.js'
+import { isObject } from '../../shared/util/objects.js'
 import { sawOf } from './judge.js'
 import type { Answer } from './via/caller.js'
 

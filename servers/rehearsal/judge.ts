@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { MetaKey } from '../../shared/mcp/revisions.js'
-import { defined } from '../../shared/util/defined.js'
-import { isObject } from '../../shared/util/is-object.js'
+import { defined, isObject } from '../../shared/util/objects.js'
 import { shown } from '../../shared/util/shown.js'
 import { POLICY_META } from '../gateway/messages.js'
 import { denialIn, denialText, formOf } from './denial.js'

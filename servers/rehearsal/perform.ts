@@ -1,7 +1,7 @@
 import { Refusal } from '../../shared/errors.js'
 import { argsHash } from '../../shared/journal/entry.js'
-import { isObject } from '../../shared/util/is-object.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
+import { isObject } from '../../shared/util/objects.js'
 import { type Policy, settlementOf } from '../gateway/policy/model.js'
 import { denialIn } from './denial.js'
 import { type ExchangeOptions, readList, relayed, THROUGH_MS } from './exchange.js'

@@ -1,5 +1,5 @@
-import { isObject } from '../../shared/util/is-object.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
+import { isObject } from '../../shared/util/objects.js'
 import type { PlannedCall } from './plan/step.js'
 import type { Arrived } from './stage/stage.js'
 import type { Answer } from './via/caller.js'

@@ -4,7 +4,7 @@ import type { ControlledServer, Gauge, StateRequest } from '../../shared/instanc
 import type { McpHost } from '../../shared/mcp/host.js'
 import { busyGauge, callsUnderWay, mcpUrl, reached } from '../../shared/mcp/server-view.js'
 import { iso } from '../../shared/schemas/instant.js'
-import { defined } from '../../shared/util/defined.js'
+import { defined } from '../../shared/util/objects.js'
 import type { Agent } from './callers.js'
 import type { Consumer } from './domain/consumer.js'
 import type { LocalService } from './domain/local-service.js'

@@ -7,7 +7,7 @@ import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/ht
 import { readRevisions } from '../../shared/mcp/revisions.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import type { Records } from '../../shared/records/records.js'
-import { defined } from '../../shared/util/defined.js'
+import { defined } from '../../shared/util/objects.js'
 import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
 import { Agent, Agents, readHandle } from './callers.js'
 import type { RemoteServices } from './client/index.js'

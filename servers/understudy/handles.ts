@@ -1,7 +1,7 @@
 import type { Instance } from '../../shared/instance.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
-import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES } from '../../shared/util/known-tools.js'
+import { defined } from '../../shared/util/objects.js'
 import type { StatefulPart } from '../../shared/world/stateful-part.js'
 import { checkWorld, type World } from '../../shared/world/world.js'
 import { openControlPlane } from '../control/control-plane.js'

@@ -13,10 +13,10 @@ import type { Records } from '../../shared/records/records.js'
 import type { Sharing, SharingOptions } from '../../shared/records/sharing.js'
 import type { StoreDatabase } from '../../shared/records/store-database.js'
 import { MEMORY } from '../../shared/records/store-url.js'
-import { defined } from '../../shared/util/defined.js'
 import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
 import { KnownTools } from '../../shared/util/known-tools.js'
 import { type Log, silentLog } from '../../shared/util/log.js'
+import { defined } from '../../shared/util/objects.js'
 
 export interface InstanceOptions {
   /**

@@ -1,5 +1,5 @@
 import type { ControlledInstanode, ControlledServer, Instance } from '../../shared/instance.js'
-import { defined } from '../../shared/util/defined.js'
+import { defined } from '../../shared/util/objects.js'
 import type { World } from '../../shared/world/world.js'
 import type { UpstreamAccounts } from '../gateway/options.js'
 import type { InstanodeHostility } from '../instanode/hostile.js'

@@ -7,7 +7,7 @@ import {
   type ZodOpenApiResponseObject,
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi'
-import { defined } from '../util/defined.js'
+import { defined } from '../util/objects.js'
 import type { Operation } from './operation.js'
 
 /** The parts of an API's OpenAPI document that do not come from its operations. */

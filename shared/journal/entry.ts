@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 import { goJson } from '../util/go-json.js'
-import { isObject } from '../util/is-object.js'
+import { isObject } from '../util/objects.js'
 import { maskHeaders } from '../util/secrets.js'
 import { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind } from './outcome.js'
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { Refusal } from '../errors.js'
 import { checked, strict } from '../util/check.js'
 import { closestName } from '../util/closest-name.js'
-import { defined } from '../util/defined.js'
+import { defined } from '../util/objects.js'
 import { type JournalEntry, OUTCOMES, TRANSPORTS } from './entry.js'
 
 /** The methods of MCP, from the schemas of its revisions up to 2026-07-28. */

@@ -4,7 +4,7 @@ import { type JSONRPCRequest, McpError, type RequestId } from '@modelcontextprot
 import type { Refusal } from '../errors.js'
 import type { Instance } from '../instance.js'
 import type { JournalEntry, Outcome } from '../journal/entry.js'
-import { isObject } from '../util/is-object.js'
+import { isObject } from '../util/objects.js'
 import { sized } from './apply-fault.js'
 import { Arrivals, Calls, HeldCalls } from './calls.js'
 import {

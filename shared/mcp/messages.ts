@@ -6,7 +6,7 @@ import {
   type JSONRPCResultResponse,
   type RequestId,
 } from '@modelcontextprotocol/sdk/types.js'
-import { isObject } from '../util/is-object.js'
+import { isObject } from '../util/objects.js'
 import type { Revisions } from './revisions.js'
 
 /** The revision that a server must assume if a request names none (specification 2025-06-18 and later). */

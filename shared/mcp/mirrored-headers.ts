@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isObject } from '../util/is-object.js'
+import { isObject } from '../util/objects.js'
 import { shown } from '../util/shown.js'
 import { metaOf } from './request-meta.js'
 import { MetaKey } from './revisions.js'

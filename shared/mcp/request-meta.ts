@@ -1,4 +1,4 @@
-import { isObject } from '../util/is-object.js'
+import { isObject } from '../util/objects.js'
 import { cut, shown } from '../util/shown.js'
 import { isRequestId } from './messages.js'
 import { MetaKey } from './revisions.js'

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Refusal } from '../errors.js'
 import { closestName } from '../util/closest-name.js'
-import { isObject } from '../util/is-object.js'
+import { isObject } from '../util/objects.js'
 
 /** The first revision without a handshake and without sessions. */
 const FIRST_MODERN = '2026-07-28'

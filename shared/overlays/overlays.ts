@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { Refusal } from '../errors.js'
 import { checked } from '../util/check.js'
-import { defined } from '../util/defined.js'
 import type { KnownTools, ToolListing } from '../util/known-tools.js'
+import { defined } from '../util/objects.js'
 import { type Change, type Overlay, overlaySchema } from './overlay.js'
 
 /** An overlay with its progress. `lists` is the number of tool lists shown to its callers. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { Refusal } from '../../../shared/errors.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import { errorAnswer } from '../schemas/health.js'
 import { type StreamEvent, serverEvents } from './events.js'
 

@@ -2,8 +2,7 @@ import { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { checked, strict } from '../../../shared/util/check.js'
-import { defined } from '../../../shared/util/defined.js'
-import { isObject } from '../../../shared/util/is-object.js'
+import { defined, isObject } from '../../../shared/util/objects.js'
 import {
   argumentAt,
   type Condition,

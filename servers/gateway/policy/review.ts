@@ -1,5 +1,5 @@
 import { closestName } from '../../../shared/util/closest-name.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import { alwaysDenies, explainPolicy, explainTool, toolsOf } from './explain.js'
 import { KNOWN_TOOLS, type KnownTool, knownTool } from './known-tools.js'
 import {

@@ -8,7 +8,7 @@ import {
   isRequestId,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
-import { isObject } from '../../../shared/util/is-object.js'
+import { isObject } from '../../../shared/util/objects.js'
 import type { Enforcement, JudgedCall, Settled, Verdict } from '../enforcement.js'
 import type { Grant } from '../grants.js'
 import { callOf, messageProblem } from '../messages.js'

@@ -3,7 +3,7 @@ import type { JSONRPCErrorResponse, RequestId } from '@modelcontextprotocol/sdk/
 import { HttpRejection, rejectionBody } from '../../../shared/mcp/http/rejection.js'
 import { errorResponse, isResponse } from '../../../shared/mcp/messages.js'
 import { endOfSubscription } from '../../../shared/mcp/modern/subscriptions.js'
-import { isObject } from '../../../shared/util/is-object.js'
+import { isObject } from '../../../shared/util/objects.js'
 import type { JudgedCall } from '../enforcement.js'
 import { failureCode } from '../era.js'
 import type { Grant } from '../grants.js'

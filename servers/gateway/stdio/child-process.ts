@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { LineReader } from '../../../shared/mcp/line-reader.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import type { CommandUpstream } from '../options.js'
 import { MAX_ANSWER_BYTES } from '../proxy/read-response.js'
 

@@ -18,9 +18,8 @@ import {
   RpcCode,
 } from '../../../shared/mcp/messages.js'
 import { MetaKey } from '../../../shared/mcp/revisions.js'
-import { defined } from '../../../shared/util/defined.js'
-import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
+import { defined, isObject } from '../../../shared/util/objects.js'
 import { VERSION } from '../../../shared/util/version.js'
 import { isModern } from '../era.js'
 import type { CommandUpstream } from '../options.js'

@@ -11,9 +11,8 @@ import {
   RpcCode,
 } from '../../../shared/mcp/messages.js'
 import { mirroredHeaders } from '../../../shared/mcp/mirrored-headers.js'
-import { defined } from '../../../shared/util/defined.js'
-import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
+import { defined, isObject } from '../../../shared/util/objects.js'
 import { isModern } from '../era.js'
 import type { Grant } from '../grants.js'
 import { formatJson } from '../messages.js'

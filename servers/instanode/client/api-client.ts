@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { errorBody } from '../http/schemas.js'
 import type { Abortable, Caller } from '../service.js'

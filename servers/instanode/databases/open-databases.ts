@@ -1,7 +1,7 @@
 import { Refusal } from '../../../shared/errors.js'
 import type { Instance } from '../../../shared/instance.js'
 import { readStore } from '../../../shared/records/store-url.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import type {
   DatabaseCopies,
   DatabaseLimits,

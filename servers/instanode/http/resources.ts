@@ -7,8 +7,8 @@ import {
   paramOf,
   queryTextOf,
 } from '../../../shared/http/operation.js'
-import { defined } from '../../../shared/util/defined.js'
 import { timestamp } from '../../../shared/util/go-json.js'
+import { defined } from '../../../shared/util/objects.js'
 import type { Account, Plan } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { describeOwned } from '../owned.js'

@@ -1,5 +1,5 @@
 import type { EntryJson } from '../../../shared/journal/entry.js'
-import { isObject } from '../../../shared/util/is-object.js'
+import { isObject } from '../../../shared/util/objects.js'
 
 const CLAIMS = ['claim_task', 'next_task']
 

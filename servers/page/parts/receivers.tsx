@@ -1,4 +1,4 @@
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import { maskSecrets } from '../../../shared/util/secrets.js'
 import { bytesInWords, counted, timeOfDay } from '../model/format.js'
 import { Facts, Scrolled } from './elements.js'

@@ -1,4 +1,4 @@
-import { isObject } from '../../../shared/util/is-object.js'
+import { isObject } from '../../../shared/util/objects.js'
 import { argumentAt, type Condition, type Policy, type Rule } from '../../gateway/policy/model.js'
 import { testOf } from '../../gateway/policy/operators.js'
 import { around } from './condition-values.js'

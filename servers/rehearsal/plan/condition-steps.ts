@@ -1,4 +1,4 @@
-import { isObject } from '../../../shared/util/is-object.js'
+import { isObject } from '../../../shared/util/objects.js'
 import { shown } from '../../../shared/util/shown.js'
 import { argumentAt, type Condition, type Limit, type Policy, type Rule } from '../../gateway/policy/model.js'
 import { fullArguments, literally, passingArguments, rulesOf, type Sample, withValue } from './arguments.js'

@@ -1,6 +1,6 @@
 import { Clock } from '../../../shared/clock/clock.js'
-import { defined } from '../../../shared/util/defined.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
+import { defined } from '../../../shared/util/objects.js'
 import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import { knownTool } from '../../gateway/policy/known-tools.js'
 import { isOpen, passingArguments, rulesOf, type Sample } from './arguments.js'

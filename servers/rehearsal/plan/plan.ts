@@ -1,5 +1,5 @@
-import { defined } from '../../../shared/util/defined.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
+import { defined } from '../../../shared/util/objects.js'
 import { toolsOf } from '../../gateway/policy/explain.js'
 import { knownTool } from '../../gateway/policy/known-tools.js'
 import type { Policy } from '../../gateway/policy/model.js'

@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { Refusal } from '../../../shared/errors.js'
-import { isObject } from '../../../shared/util/is-object.js'
+import { isObject } from '../../../shared/util/objects.js'
 import type { Understudy } from '../../understudy/understudy.js'
 
 /**

@@ -1,5 +1,5 @@
-import { defined } from '../../../shared/util/defined.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
+import { defined } from '../../../shared/util/objects.js'
 import { createGateway, type Gateway } from '../../gateway/index.js'
 import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import { ACCOUNT_TOKEN, handleOf } from '../stage/fixtures.js'

@@ -3,8 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
 import { mirroredHeaders } from '../../../shared/mcp/mirrored-headers.js'
-import { defined } from '../../../shared/util/defined.js'
-import { isObject } from '../../../shared/util/is-object.js'
+import { defined, isObject } from '../../../shared/util/objects.js'
 import { EventReader } from '../../gateway/proxy/sse-parser.js'
 import {
   type Answer,

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
-import { isObject } from '../../../shared/util/is-object.js'
+import { isObject } from '../../../shared/util/objects.js'
 import { cut } from '../../../shared/util/shown.js'
 import {
   type Answer,

@@ -1,7 +1,6 @@
 import { Refusal } from '../../../shared/errors.js'
-import { defined } from '../../../shared/util/defined.js'
-import { isObject } from '../../../shared/util/is-object.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
+import { defined, isObject } from '../../../shared/util/objects.js'
 import { readPages } from '../exchange.js'
 import { toolsIn } from '../judge-exchange.js'
 import { type ToolNames, type ToolNaming, toolNames } from '../tool-names.js'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import type { StoredMessage } from '../domain/model.js'
 import * as schema from '../http/schemas.js'
 import type { Claim, MessagePage, RoomStatus } from '../service.js'

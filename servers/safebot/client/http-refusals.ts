@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import { ServiceRefusal, staleClaim } from '../domain/refusals.js'
 import { failed } from '../http/schemas.js'
 

@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events'
 import type { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
-import { defined } from '../../../shared/util/defined.js'
 import type { Log } from '../../../shared/util/log.js'
+import { defined } from '../../../shared/util/objects.js'
 import type {
   Acknowledgement,
   AgentInRoom,

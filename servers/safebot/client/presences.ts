@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import type { Clock } from '../../../shared/clock/clock.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import { pause } from './retry.js'
 import type { ServiceHttp } from './service-http.js'
 

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import { shuttingDown } from '../domain/refusals.js'
 import { refusalForAnswer } from './http-refusals.js'
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { isObject } from '../../../shared/util/is-object.js'
 import type { RwLock } from '../../../shared/util/locks.js'
+import { isObject } from '../../../shared/util/objects.js'
 import { inStandardAlphabet, isBase64Of, type PublicKeys } from './keys.js'
 import { HANDLE, type Identity } from './model.js'
 import { ServiceRefusal } from './refusals.js'

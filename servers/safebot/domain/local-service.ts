@@ -1,8 +1,8 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { PartitionDump } from '../../../shared/records/partition.js'
-import { defined } from '../../../shared/util/defined.js'
 import { RwLock } from '../../../shared/util/locks.js'
+import { defined } from '../../../shared/util/objects.js'
 import type { Contract } from '../contract.js'
 import { RateLimits, type RatesSnapshot, type SafebotLimits } from '../limits.js'
 import type {

@@ -1,5 +1,5 @@
 import { hangUpSignal, type Operation, operation } from '../../../shared/http/operation.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import type { SenderSignature } from '../domain/local-service.js'
 import { looseHandle, type StoredMessage } from '../domain/model.js'
 import { badMessage } from '../domain/refusals.js'

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Request, Response } from 'express'
 import { hangUpSignal, type Operation, operation, paramOf } from '../../../shared/http/operation.js'
 import { SseStream } from '../../../shared/http/sse.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 import type { RoomEvent } from '../domain/event-streams.js'
 import { ROOM_ID } from '../domain/model.js'
 import {

@@ -5,7 +5,7 @@ import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextpro
 import { TokenBuckets } from '../../clock/token-buckets.js'
 import type { Instance } from '../../instance.js'
 import type { JournalEntry } from '../../journal/entry.js'
-import { isObject } from '../../util/is-object.js'
+import { isObject } from '../../util/objects.js'
 import type { Call, Conversation } from '../conversation.js'
 import { toolError } from '../define-tool.js'
 import type { Incoming } from '../message-host.js'

@@ -1,7 +1,6 @@
 import type { JSONRPCErrorResponse, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { JournalEntry } from '../../journal/entry.js'
-import { defined } from '../../util/defined.js'
-import { isObject } from '../../util/is-object.js'
+import { defined, isObject } from '../../util/objects.js'
 import { shown } from '../../util/shown.js'
 import type { Call } from '../conversation.js'
 import type { Incoming } from '../message-host.js'

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../../clock/clock.js'
 import { argsHash } from '../../journal/entry.js'
-import { isObject } from '../../util/is-object.js'
+import { isObject } from '../../util/objects.js'
 
 /**
  * The time for which a state is valid, in milliseconds of the instance's clock. The client must retry its

@@ -6,7 +6,7 @@ import {
   type RequestId,
   type Result,
 } from '@modelcontextprotocol/sdk/types.js'
-import { isObject } from '../../util/is-object.js'
+import { isObject } from '../../util/objects.js'
 import type { Call } from '../conversation.js'
 import { MetaKey } from '../revisions.js'
 

@@ -1,4 +1,4 @@
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 import type { Message } from '../proxy/hooks.js'
 import { errorResponse, HttpAnswer } from '../proxy/policy-gateway.js'
 import { changedAnswers, type GatewayMutant, toolOf, withResult } from './mutant.js'

@@ -1,4 +1,4 @@
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 import type { Hooks, Message } from '../proxy/hooks.js'
 import { changedAnswers, changedRequests, type GatewayMutant, paramsOf, withArguments } from './mutant.js'
 

@@ -1,7 +1,11 @@
-import type { Decision, Policy, PolicyCall } from '#built/servers/gateway/policy/index.js'
-import { createEngine } from '#built/servers/gateway/policy/index.js'
+import {
+  createEngine,
+  type Decision,
+  type Policy,
+  type PolicyCall,
+} from '#built/servers/gateway/policy/index.js'
 import type { Condition, Rule } from '#built/servers/gateway/policy/model.js'
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 import type { Hooks } from '../proxy/hooks.js'
 import { changedRequests, type GatewayMutant, paramsOf, toolOf, withParams } from './mutant.js'
 

@@ -1,6 +1,6 @@
 import type { Policy } from '#built/servers/gateway/policy/index.js'
 import type { Clock } from '#built/shared/clock/clock.js'
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 import type { Forward, Hooks, Message } from '../proxy/hooks.js'
 
 /** The parts of a gateway that a mutant may use. */

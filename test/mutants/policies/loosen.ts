@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 import { narrowerPatterns, widerPatterns } from './loosen-pattern.js'
 import { type ConditionSite, type Path, PolicyText } from './policy-text.js'
 

@@ -1,5 +1,5 @@
 import { parse } from 'yaml'
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 
 /** The way to a value: keys and indexes. */
 export type Path = readonly (string | number)[]

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 import type { Message } from './hooks.js'
 import { HttpAnswer } from './policy-gateway.js'
 import { type Exchange, parsed, type Upstream } from './upstream.js'

@@ -1,6 +1,6 @@
 import type { PolicyEngine } from '#built/servers/gateway/policy/index.js'
 import type { Decision } from '#built/servers/gateway/policy/model.js'
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 import { Approvals } from './approvals.js'
 import { type Caller, CORRECT, type Forward, type Hooks, type Message } from './hooks.js'
 

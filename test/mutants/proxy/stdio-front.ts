@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 import type { Caller, Message } from './hooks.js'
 import { errorResponse, HttpAnswer, type PolicyGateway } from './policy-gateway.js'
 import { type Exchange, HttpUpstream, messagesOf, parsed, type Upstream } from './upstream.js'

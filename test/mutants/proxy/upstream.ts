@@ -1,4 +1,4 @@
-import { isObject } from '#built/shared/util/is-object.js'
+import { isObject } from '#built/shared/util/objects.js'
 import type { Message } from './hooks.js'
 import { HttpAnswer } from './policy-gateway.js'
 

@@ -7,7 +7,6 @@ import { createInstance, type InstanceOptions } from '../../../servers/understud
 import { Clock } from '../../../shared/clock/clock.js'
 import { Listener } from '../../../shared/http/listener.js'
 import type { Instance } from '../../../shared/instance.js'
-
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import { McpHost } from '../../../shared/mcp/host.js'
 import { McpEndpoint } from '../../../shared/mcp/http/endpoint.js'
@@ -15,7 +14,7 @@ import { connectInMemory } from '../../../shared/mcp/memory.js'
 import type { Revisions } from '../../../shared/mcp/revisions.js'
 import { StdioConversation } from '../../../shared/mcp/stdio.js'
 import { mountTools } from '../../../shared/mcp/tool-server.js'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 
 export interface ToyServer {
   url: string

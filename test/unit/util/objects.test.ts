@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { defined } from '../../../shared/util/defined.js'
+import { defined } from '../../../shared/util/objects.js'
 
 test('drops the members that are undefined, and no other', () => {
   const values: { name: string; port: number | undefined; host: string | null } = {

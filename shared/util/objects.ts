@@ -11,3 +11,8 @@ export function defined<Values extends object>(values: Values): Defined<Values> 
   // Each member that the result requires is defined in `values`.
   return Object.fromEntries(members) as Defined<Values>
 }
+
+/** Returns whether a value is a JSON object: not null and not an array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
