@@ -15,10 +15,10 @@ import { Scrolled, Section } from './parts/elements.js'
 import { Faults, Overlays } from './parts/faults-and-overlays.js'
 import { GatewayPanel } from './parts/gateway.js'
 import { PageHeader } from './parts/header.js'
+import { showInvisible } from './parts/invisible-text.js'
 import { ReceiverList } from './parts/receivers.js'
 import { Databases } from './parts/resources.js'
 import { RoomList } from './parts/rooms.js'
-import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
 
 /**

@@ -21,7 +21,7 @@ export {
   type GrantOptions,
 } from '../gateway/index.js'
 export type { Account, Delivery, Plan } from '../instanode/domain/model.js'
-export type { RunningAttack } from './attacks/carry-out.js'
+export type { RunningAttack } from './attacks.js'
 export type { GatewayInFront, Gateways, GatewaysOptions } from './gateways.js'
 export type { Handles } from './handles.js'
 export type { RunningInstanode, RunningSafebot } from './start-servers.js'

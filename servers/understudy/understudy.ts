@@ -1,7 +1,6 @@
 import { type OptionNames, refuseUnknownOptions } from '../../shared/util/known-options.js'
 import { checkBesideStore } from '../instanode/databases/open-databases.js'
-import type { RunningAttack } from './attacks/carry-out.js'
-import type { HostileOptions } from './attacks/index.js'
+import type { HostileOptions, RunningAttack } from './attacks.js'
 import { type CommonOptions, type Handles, withHandles } from './handles.js'
 import {
   type InstanodeStartOptions,
@@ -138,6 +137,6 @@ export async function createSafebot(options: SafebotAloneOptions = {}): Promise<
 
 /** Prepares attacks. Loads the code of attacks only when an attack is requested. */
 async function prepareAttacks(names: readonly string[], { log }: UnderstudyOptions): Promise<HostileOptions> {
-  const { prepare } = await import('./attacks/index.js')
+  const { prepare } = await import('./attacks.js')
   return prepare(names, log)
 }

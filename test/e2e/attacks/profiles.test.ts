@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { attackNames, readAttacks } from '../../../servers/understudy/attacks/attack.js'
+import { attackNames, readAttacks } from '../../../servers/understudy/attacks.js'
 import { Command } from '../../support/clients/command.js'
 import { startUnderstudy } from '../../support/servers/understudy.js'
 

@@ -1,7 +1,6 @@
 import { h, options } from 'preact'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { cutAtInvisible, withCodes } from '../../../servers/page/model/invisible-text.js'
-import { showInvisible } from '../../../servers/page/parts/show-invisible.js'
+import { cutAtInvisible, showInvisible, withCodes } from '../../../servers/page/parts/invisible-text.js'
 
 describe('a text on the page', () => {
   it.each([

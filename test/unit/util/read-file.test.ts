@@ -9,7 +9,7 @@ import { DirectoryLock } from '../../../servers/instanode/databases/embedded/dat
 import { IndexFile } from '../../../servers/instanode/databases/embedded/index-file.js'
 import { readScenarioFile } from '../../../servers/rehearsal/scenario.js'
 import { openIdentity } from '../../../servers/safebot/client/keyring.js'
-import { readAttacks } from '../../../servers/understudy/attacks/attack.js'
+import { readAttacks } from '../../../servers/understudy/attacks.js'
 import { readWorld } from '../../../servers/understudy/read-world.js'
 import { IdSource } from '../../../shared/ids.js'
 import { MAX_FILE_BYTES, readRegularFile } from '../../../shared/util/read-file.js'
