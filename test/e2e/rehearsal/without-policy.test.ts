@@ -252,7 +252,10 @@ describe('understudy rehearse --scenario', () => {
   })
 
   it.each([
-    [[], 'there is no policy that the builtin gateway could enforce: name a policy, or the gateway'],
+    [
+      [],
+      'there is no policy that the builtin gateway could enforce: name a policy, or name the gateway to test',
+    ],
     [['--', 'my-gateway', '{policy}'], '{policy} in the command has no value: name a policy'],
     [['--via', 'http://127.0.0.1:9/mcp', '--tools', 'inst-'], '--tools is "inst-", without {tool}'],
     [['--via', 'http://127.0.0.1:9/mcp', '--tools', '{tol}'], '--tools is "{tol}", with {tol}'],

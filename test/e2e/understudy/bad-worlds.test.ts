@@ -26,7 +26,7 @@ describe('a world that cannot be', () => {
       { receivers: [{ name: 'x', ago: '1 hour' }] },
       'world.receivers[0].ago is "1 hour"',
     ],
-    ['months', { receivers: [{ name: 'x', ago: 'P1M' }] }, 'a duration of ISO 8601'],
+    ['months', { receivers: [{ name: 'x', ago: 'P1M' }] }, 'an ISO 8601 duration'],
     ['a key that is too short', { rooms: [{ id: 'ROOM', key: 'abc' }] }, 'expected 32 bytes in base64url'],
     ['an address that is none', { provisions: [{ from: 'here', count: 1 }] }, 'expected an IP address'],
     ['no object', [], 'world is []'],
