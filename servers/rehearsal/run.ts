@@ -19,7 +19,8 @@ const MACHINE_TIME =
 const MARGIN_MS = 1000
 
 /**
- * The rows of a limit wait for the next window if the current window ends within this time, in milliseconds.
+ * Steps that test a limit wait for the next window if the current window has no more than this time left, in
+ * milliseconds.
  */
 const LIMIT_ROWS_MS = 3000
 
@@ -159,7 +160,7 @@ class Run {
     if (limit?.kind === 'window' && this.#stopped() === undefined) await this.#avoidWindowEnd(limit.per)
   }
 
-  /** Waits for the next window if the current window would end during the rows of a limit. */
+  /** Waits for the next window if the current window would end during the steps that test a limit. */
   async #avoidWindowEnd(windowMs: number): Promise<void> {
     const { stage, way, now } = this.#options
     if (way.advances) return

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** An instant of the instance's clock, in the form that answers use. */
+/** A time on the clock of an instance, as a string in the format of all answers. */
 export const instant = z.string().describe('ISO 8601, UTC, by the instance’s clock')
 
 /** Formats an instant as ISO 8601. @param ms milliseconds since the epoch */

@@ -34,7 +34,7 @@ export class Exchange {
   /**
    * Sends a request and reads its answer.
    *
-   * @throws ControlError for the cases of `open`, and for an answer that does not match the schema
+   * @throws ControlError as `open` does, and if the answer does not match the schema
    */
   async read<Schema extends z.ZodType>(request: ControlRequest, schema: Schema): Promise<z.output<Schema>> {
     const response = await this.open(request)

@@ -13,7 +13,9 @@ export interface KnownTool {
   readonly optional: readonly string[]
   /** Arguments that are numbers. All other arguments are strings, except `include_self`. */
   readonly numbers?: readonly string[]
-  /** The change that the tool makes. Only for a tool whose name suggests that it only reads. */
+  /**
+   * The change that the tool makes. Set only for tools that a reviewer could take for tools that only read.
+   */
   readonly seemsRead?: string
   /** A secret in the arguments or results of the tool. */
   readonly secretIn?: { readonly arguments?: string; readonly results?: string }

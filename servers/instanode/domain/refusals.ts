@@ -2,12 +2,15 @@ import { Refusal } from '../../../shared/errors.js'
 import { DAILY_CAP } from '../limits.js'
 import { pricingUrl, startUrl } from './model.js'
 
-/** A refusal by the service, with the status, code and message of its HTTP API. The MCP tools quote them. */
+/**
+ * A refusal by the service, or a failure to reach it. It has the status, code and message of the HTTP API,
+ * which the MCP tools quote.
+ */
 export class ServiceRefusal extends Refusal {
   override readonly name = 'ServiceRefusal'
 
   /**
-   * @param status HTTP status. 0: the service could not be reached.
+   * @param status HTTP status of the answer, or 0 if the service could not be reached
    * @param upgradeUrl the page on which the caller can buy the refused feature
    */
   constructor(
@@ -46,8 +49,9 @@ export function invalidToken(text: string): ServiceRefusal {
 }
 
 /**
- * Returns the refusal of a resource that is unknown or that another account owns. One answer for both does
- * not reveal which tokens exist. The message leaves out the token, which is a secret.
+ * Returns the refusal of a resource that is unknown or that another account owns. Both cases have the same
+ * answer, so that a caller cannot find out which tokens exist. The message leaves out the token, which is a
+ * secret.
  */
 export function notFound(): ServiceRefusal {
   return new ServiceRefusal(

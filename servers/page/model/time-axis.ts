@@ -13,7 +13,10 @@ export interface Cut {
 }
 
 export interface TimeAxis {
-  /** The starts of the drawn periods. The first is at 0. Each of the others follows a cut. */
+  /**
+   * The starts of the drawn periods: position `x` in percent, and instant `at`. Each but the first follows a
+   * cut.
+   */
   readonly begins: readonly { readonly x: number; readonly at: number }[]
   /** The last instant on the axis. */
   readonly end: number
@@ -35,8 +38,8 @@ const PADDING_MS = 1500
 const CUT_PERCENT = 5
 
 /**
- * Creates an axis for periods that can be far apart. It cuts long idle times, such as a day over which the
- * clock was advanced.
+ * Creates an axis for periods that can be far apart. The axis cuts long idle times, for example when the
+ * clock was advanced by a day.
  */
 export function timeAxis(periods: readonly Period[]): TimeAxis {
   const parts = joined(periods)

@@ -25,13 +25,18 @@ const SCOPE = 'safebot'
 const ROOMS = `${SCOPE}/room`
 const HANDLES = `${SCOPE}/handle`
 
-/** The partition with the keys of the world's rooms. */
+/** The partition that stores the encryption keys of the world's rooms. */
 const WORLD = `${SCOPE}/world/rooms`
 
-/** Every handle matches this. It is part of the name of a partition. */
+/**
+ * The form of a handle. A handle becomes part of a partition's name, so only these characters are allowed.
+ */
 const HANDLE = /^[a-z0-9_-]{1,64}$/
 
-/** Rooms with a cursor of one handle. Beyond that, the least recently claimed is dropped. */
+/**
+ * Maximum number of rooms in which a handle has a cursor. One more room drops the cursor with the oldest
+ * claim.
+ */
 const ROOMS_PER_HANDLE = 64
 
 /** Pinned rooms by id, with the beginning of the pin. */
@@ -105,7 +110,7 @@ export class SafebotStore {
   /**
    * Adds a nonce to the used ones of its owner. See `spendNonce`.
    *
-   * @param capacity largest number in 120 s. Infinity means no limit.
+   * @param capacity maximum number of nonces of one owner in 120 s. Infinity means no limit.
    * @param machineNow machine time, in milliseconds since the epoch
    */
   useNonce(kind: NonceKind, used: UsedNonce, capacity: number, machineNow: number): Promise<boolean> {
@@ -136,7 +141,7 @@ export class SafebotStore {
     return this.records.dump(SCOPE)
   }
 
-  /** Replaces all records in one transaction. Pins of all replicas count as this one's. */
+  /** Replaces all records in one transaction. All pins then belong to this replica. */
   async load(partitions: readonly PartitionDump[]): Promise<void> {
     const replica = String(this.records.replica)
     await this.records.replace(
@@ -171,7 +176,7 @@ export class SafebotStore {
       })
       if (roomIds.length > 0) await this.#dropClaims(handle, roomIds)
     } catch (error) {
-      // The claim itself is stored. The handle's next first claim drops the excess.
+      // The claim itself is stored. The excess is dropped when the handle next claims in a new room.
       if (!isUnavailable(error)) throw error
     }
   }
@@ -196,7 +201,7 @@ export class SafebotStore {
       await this.records.transaction(name, tx => {
         const tables = NONCE_KINDS.map(kind => tx.table<NonceTimes>(kind))
         for (const table of tables) forgetOld(table, now)
-        // The next sweep checks a handle that still has some.
+        // A handle that still has nonces must be found by the next sweep.
         const activeAt = tables.some(table => table.size > 0) ? now.instance : NEVER_IDLE
         tx.summary = { ...tx.summary, activeAt }
       })

@@ -63,7 +63,9 @@ export class SdkLink implements Transport {
   }
 
   /**
-   * Sends a ping to the server and resolves when the server has answered. @param id an id that no request has
+   * Sends a ping to the server and resolves when the server has answered.
+   *
+   * @param id differs from the id of every request on this link
    */
   async ping(id: number): Promise<void> {
     const answered = new Promise<void>(resolve => this.#pings.set(id, resolve))

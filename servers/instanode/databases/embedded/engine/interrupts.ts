@@ -1,8 +1,8 @@
 import { CELL } from './channel.js'
 
 /**
- * Functions that the engine's module imports. Most running statements
- * call one of them often, and each call also reads the cancel cell.
+ * Functions that the engine's module imports. Most running statements call one of them often. `Interrupts`
+ * wraps these functions, so that each call also checks whether a cancel is requested.
  */
 const WATCHED = [
   ['wasi_snapshot_preview1', 'clock_time_get'],
@@ -25,12 +25,12 @@ function isFunction(value: unknown): value is ImportedFunction {
 }
 
 /**
- * A year in nanoseconds. The clock of a cancelled `pg_sleep` is moved by a year, so that its end has passed.
+ * A year in nanoseconds. A cancelled `pg_sleep` reads a time one year later, so that the sleep is over.
  */
 const YEAR_NS = 365n * 86_400n * 1_000_000_000n
 
 /**
- * Cancels statements in an engine without signals.
+ * Cancels statements in an engine that cannot receive signals.
  *
  * Postgres checks two flags at safe points, and the engine exports the addresses of the flags. This class
  * sets the flags while a running statement calls one of the watched imports.
@@ -63,8 +63,8 @@ export class Interrupts {
   }
 
   /**
-   * Runs `open`, and watches the imports of the engine's module
-   * that it instantiates. Other modules stay as they are.
+   * Runs `open`. If `open` instantiates the engine's module, the watched imports of that module are wrapped.
+   * The wrappers stay after `open` has ended. Other modules stay as they are.
    */
   async watchWhile<T>(open: () => Promise<T>): Promise<T> {
     const instantiate = WebAssembly.instantiate
