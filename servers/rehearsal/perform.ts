@@ -27,6 +27,8 @@ export interface PerformOptions extends ExchangeOptions {
   /** Returns the time of the clock that the decision engine uses, in milliseconds. */
   now(): number
   readonly secrets: SecretsSeen
+  /** Returns the reason why no more calls are made. Undefined while the rehearsal continues. */
+  stopped(): string | undefined
 }
 
 /** The expected outcomes of a call. */
@@ -306,8 +308,9 @@ export class Performer {
    * Returns the results of calls that cannot be made, with the reason. Undefined if the calls can be made.
    */
   #skips(calls: readonly PlannedCall[]): Skipped | undefined {
-    const { way, policy } = this.#options
+    const { way, policy, stopped } = this.#options
     const why =
+      stopped() ??
       this.#windows.uncertain(calls) ??
       (calls.some(call => call.as !== 'agent' && way.grants <= 1 && isCounted(call, policy))
         ? 'this gateway cannot tell callers apart; give --bearer twice, with a token for each caller'

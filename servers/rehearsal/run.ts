@@ -24,7 +24,7 @@ const MARGIN_MS = 1000
  */
 const LIMIT_ROWS_MS = 3000
 
-export interface RunOptions extends PerformOptions {
+export interface RunOptions extends Omit<PerformOptions, 'stopped'> {
   /** How long the journal is watched after the last row, in milliseconds. */
   readonly watchMs: number
   /** Maximum wait for the end of a window, in milliseconds, if the gateway does not use the stage's clock. */
@@ -54,7 +54,7 @@ class Run {
 
   constructor(options: RunOptions) {
     this.#options = options
-    this.#performer = new Performer(options)
+    this.#performer = new Performer({ ...options, stopped: () => this.#stopped() })
     this.#begun = options.stage.machine.now()
   }
 

@@ -4,7 +4,7 @@ import type { Policy } from '../../../servers/gateway/policy/model.js'
 import { readPolicy } from '../../../servers/gateway/policy/read-policy.js'
 import type { Row } from '../../../servers/rehearsal/index.js'
 import { plan } from '../../../servers/rehearsal/plan/plan.js'
-import { one, type Planned } from '../../../servers/rehearsal/plan/step.js'
+import { one, type Planned, repeated } from '../../../servers/rehearsal/plan/step.js'
 import { run } from '../../../servers/rehearsal/run.js'
 import { SecretsSeen } from '../../../servers/rehearsal/secrets-seen.js'
 import { Stage } from '../../../servers/rehearsal/stage/stage.js'
@@ -13,6 +13,7 @@ import { builtin } from '../../../servers/rehearsal/via/builtin-gateway.js'
 const DECOY = 'export_account'
 const MAX_CALLS = 3
 const WAIT_MS = 70_000
+const TIMEOUT_MS = 600_000
 const BEHIND_TIME = /needs the end of a window.* --wait-windows 70s/
 
 function limited(window: 'minute' | 'hour'): Policy {
@@ -32,6 +33,8 @@ interface OwnTime {
   planned?: Planned[]
   /** Milliseconds that pass in the middle of the first call. */
   firstCallMs?: number
+  /** True: the rehearsal's time is over after the first call. */
+  timedOut?: boolean
 }
 
 /**
@@ -48,6 +51,7 @@ async function rehearsed({
   enforced = limited(window),
   planned,
   firstCallMs = 0,
+  timedOut = false,
 }: OwnTime): Promise<{ rows: Row[]; waits: number[] }> {
   const policy = limited(window)
   const stage = await Stage.open({ servers: ['safebot'], decoy: DECOY })
@@ -62,13 +66,18 @@ async function rehearsed({
   }
   const way = { ...(await builtin(enforced)(stage, ['agent', 'other'])), advances: false }
   onTestFinished(() => way.close())
-  if (firstCallMs > 0) {
+  if (firstCallMs > 0 || timedOut) {
     const caller = await way.caller('safebot', 'agent')
     const ask = caller.ask.bind(caller)
     caller.ask = (method, params) => {
       caller.ask = ask
       const { id, answer } = ask(method, params)
-      return { id, answer: answer.finally(() => clock.advance(firstCallMs)) }
+      return {
+        id,
+        answer: answer.finally(() =>
+          timedOut ? stage.machine.advance(TIMEOUT_MS) : clock.advance(firstCallMs),
+        ),
+      }
     }
   }
   const planning = {
@@ -93,7 +102,7 @@ async function rehearsed({
     secrets: new SecretsSeen(),
     watchMs: 0,
     waitWindowsMs,
-    timeoutMs: 600_000,
+    timeoutMs: TIMEOUT_MS,
     off: new Set<string>(),
   })
   return { rows, waits }
@@ -150,4 +159,14 @@ describe('a window that turns in the middle of a call', () => {
     expect(rows.map(({ mark }) => mark)).toEqual(['unchecked', 'unchecked'])
     expect(waits).toEqual([])
   })
+})
+
+it('ends in the middle of a step when the time of --timeout is over', async () => {
+  const call = { tool: 'room_status', args: { url: '$room' }, as: 'agent' }
+  const { rows } = await rehearsed({
+    planned: [{ title: 'calls', fresh: false, steps: [repeated(call, 5)] }],
+    timedOut: true,
+  })
+  expect(rows).toMatchObject([{ mark: 'unchecked', why: '--timeout ended the rehearsal after 600 s' }])
+  expect(rows[0]?.upstream).toContain('1')
 })
