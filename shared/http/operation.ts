@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
 
@@ -71,7 +72,7 @@ export function paramOf({ params }: Request, name: string): string {
 }
 
 /** Returns the text after the `?` of the URL. Returns an empty text if there is no `?`. */
-export function queryTextOf({ url }: Request): string {
+export function queryTextOf({ url = '' }: IncomingMessage): string {
   const mark = url.indexOf('?')
   return mark < 0 ? '' : url.slice(mark + 1)
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '../../../shared/errors.js'
 import type { HttpHandler } from '../../../shared/http/listener.js'
+import { queryTextOf } from '../../../shared/http/operation.js'
 import { readBody } from '../../../shared/http/read-body.js'
 import { MAX_BODY_BYTES } from '../../../shared/mcp/http/endpoint.js'
 import {
@@ -209,12 +210,9 @@ export class HttpProxy implements HttpHandler {
 
   #queryAndHeaders({ request, grant, modern }: IdentifiedRequest) {
     const { headers, upstream } = this.#options
-    const mark = request.url?.indexOf('?') ?? -1
+    const search = queryTextOf(request)
     return {
-      query:
-        mark < 0 && upstream.query.size === 0
-          ? ''
-          : headers.query(queryTextOf(request.url, mark), upstream.query),
+      query: search === '' && upstream.query.size === 0 ? '' : headers.query(search, upstream.query),
       headers: headers.for(request.headers, grant, request.socket.remoteAddress, modern),
     }
   }
@@ -264,10 +262,6 @@ function ownAnswer({ request, response }: IdentifiedRequest, own: object[], batc
   }
   response.writeHead(200, STREAM)
   response.end(own.map(messageEvent).join(''))
-}
-
-function queryTextOf(url: string | undefined, mark: number): string {
-  return mark < 0 || url === undefined ? '' : url.slice(mark)
 }
 
 /** Returns an array of messages if the body is a batch. Otherwise returns the message. */
