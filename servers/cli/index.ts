@@ -14,6 +14,11 @@ const running = runCommandLine(process.argv.slice(2), {
   demo: async args => (await import('./demo.js')).demo(args),
 })
 
+// The reader of a pipe can end early, for example `head`. The command then ends as usual, without a stack trace.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 running.then(
   // An open connection of a client could keep the process running.
   code => process.exit(code),

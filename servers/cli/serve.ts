@@ -51,7 +51,10 @@ export async function withInstance(instance: Instance, run: () => Promise<void>)
   }
 }
 
-/** Resolves at the first SIGINT or SIGTERM. A second signal ends the process immediately. */
+/**
+ * Resolves at the first SIGINT or SIGTERM, or when the reader of stdout has closed its end. A second signal
+ * ends the process immediately.
+ */
 export function shutdownSignal(): Promise<void> {
   return new Promise(resolve => {
     let shutdown = false
@@ -62,5 +65,6 @@ export function shutdownSignal(): Promise<void> {
     }
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
+    process.stdout.on('error', () => resolve())
   })
 }

@@ -61,6 +61,14 @@ describe('understudy demo', () => {
     )
   })
 
+  it('ends without a stack trace when the reader of its output has ended', async () => {
+    const command = new Command(['demo', '--fast', '--control-port', '0'])
+    await command.lines(1)
+    command.process.stdout.destroy()
+    const { code, stderr } = await command.exit
+    expect([code, stderr]).toEqual([130, ''])
+  })
+
   it('says which policy it cannot read', async () => {
     const { code, stderr } = await fast('--policy', 'instanode=nowhere.json').exit
     expect([code, stderr]).toEqual([1, expect.stringContaining('"nowhere.json"')])

@@ -38,6 +38,13 @@ describe('understudy rehearse', () => {
     })
   })
 
+  it('ends without a stack trace when the reader of its output has ended', async () => {
+    const command = new Command(['rehearse', CLAIM_TASK, '--json'])
+    command.process.stdout.destroy()
+    const { code, stderr } = await command.exit
+    expect([code, stderr]).toEqual([0, ''])
+  })
+
   it('starts another gateway, and tells what it does not check', async () => {
     const { code, stdout } = await rehearse(POLICY, '--via', '--', ...GATEWAY, '{policy}', ...PORT)
     expect(stdout).toContain('87 rows: 81 ok, 0 wrong, 6 not checked')
