@@ -16,7 +16,7 @@ import type { Answer, Asked, Caller } from './via/caller.js'
 import { Windows } from './windows.js'
 
 /** The rehearsal stops after this number of missing answers in a row. Each missing answer costs a timeout. */
-export const MAX_SILENCE = 3
+export const MAX_UNANSWERED = 3
 
 /** Time to wait for calls that reach the upstream although they should be denied, in milliseconds. */
 const RACE_MS = 60
@@ -72,16 +72,16 @@ export class Performer {
   }
 
   /** Whether the gateway has stopped answering. */
-  get silent(): boolean {
-    return this.#missing >= MAX_SILENCE
+  get unresponsive(): boolean {
+    return this.#missing >= MAX_UNANSWERED
   }
 
   /**
    * The HTTP status of a gateway that answers only with HTTP errors. Undefined if the gateway has given a
-   * JSON-RPC answer, or fewer than {@link MAX_SILENCE} errors.
+   * JSON-RPC answer, or fewer than {@link MAX_UNANSWERED} errors.
    */
   get refusal(): number | undefined {
-    return this.#answered || this.#errorStatuses.length < MAX_SILENCE ? undefined : this.#errorStatuses[0]
+    return this.#answered || this.#errorStatuses.length < MAX_UNANSWERED ? undefined : this.#errorStatuses[0]
   }
 
   /** Makes the calls of a step. */

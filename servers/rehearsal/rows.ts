@@ -182,5 +182,5 @@ function stepWords(step: Step): string {
   if ('relay' in step) return `notifications to and from ${step.relay}`
   if ('approve' in step) return 'approved, and made again'
   if ('calls' in step) return step.say
-  return 'advance' in step ? `${step.advance} ms later` : `${step.turn} ms later`
+  return 'advance' in step ? `${step.advance} ms later` : `${step.windowMs} ms later`
 }

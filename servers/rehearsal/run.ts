@@ -1,15 +1,15 @@
 import { Refusal } from '../../shared/errors.js'
 import { accountsOf } from './judge.js'
-import { MAX_SILENCE, Performer, type PerformOptions } from './perform.js'
+import { MAX_UNANSWERED, Performer, type PerformOptions } from './perform.js'
 import { freshStart } from './plan/plan.js'
 import type { Group, Planned, Step } from './plan/step.js'
 import type { CallRecord } from './record.js'
 import type { Row } from './report.js'
 import { type Performed, rowOf, strayRows, unplannedRow } from './rows.js'
 
-const SILENT = `the gateway gave no answer ${MAX_SILENCE} times in a row`
+const NO_ANSWERS = `the gateway gave no answer ${MAX_UNANSWERED} times in a row`
 
-const MACHINE_TIME =
+const WINDOW_NOT_REACHED =
   "needs the end of a window, and this gateway uses the machine's clock; --wait-windows 70s waits for windows of a minute"
 
 /**
@@ -93,15 +93,15 @@ class Run {
         await stage.clock.advance(freshStart(policy, stage.clock.now()) - stage.clock.now())
     } else if (windowMs !== undefined && this.#stopped() === undefined) await this.#avoidWindowEnd(windowMs)
     const performed: Performed[] = []
-    let behind = false
+    let windowMissed = false
     for (const step of steps) {
       await this.#avoidWindowEndOf(step)
       const stopped = this.#stopped()
-      if ('advance' in step || 'turn' in step) {
-        if (stopped === undefined) behind = !(await this.#pass(step)) || behind
+      if ('advance' in step || 'windowMs' in step) {
+        if (stopped === undefined) windowMissed = !(await this.#passTime(step)) || windowMissed
         continue
       }
-      const why = stopped ?? (behind ? MACHINE_TIME : undefined)
+      const why = stopped ?? (windowMissed ? WINDOW_NOT_REACHED : undefined)
       performed.push(
         why === undefined ? await this.#step(title, step) : { group: title, step, unchecked: why },
       )
@@ -111,7 +111,7 @@ class Run {
 
   async #step(
     group: string,
-    step: Exclude<Step, { advance: number } | { turn: number }>,
+    step: Exclude<Step, { advance: number } | { windowMs: number }>,
   ): Promise<Performed> {
     const performer = this.#performer
     const { refusal } = performer
@@ -134,21 +134,21 @@ class Run {
    *
    * @returns false if the wait would exceed `waitWindowsMs`
    */
-  async #pass(step: Extract<Step, { advance: number } | { turn: number }>): Promise<boolean> {
+  async #passTime(step: Extract<Step, { advance: number } | { windowMs: number }>): Promise<boolean> {
     const { stage, way, now, waitWindowsMs } = this.#options
     if (way.advances) {
       const clock = stage.clock
       const ms =
         'advance' in step
           ? step.advance
-          : step.turn - (clock.now() % step.turn) - (step.shortlyBefore ? 1 : 0)
+          : step.windowMs - (clock.now() % step.windowMs) - (step.shortlyBefore ? 1 : 0)
       await clock.advance(ms)
       return true
     }
     const ms =
       'advance' in step
         ? step.advance
-        : step.turn - (now() % step.turn) + (step.shortlyBefore ? -MARGIN_MS : MARGIN_MS / 4)
+        : step.windowMs - (now() % step.windowMs) + (step.shortlyBefore ? -MARGIN_MS : MARGIN_MS / 4)
     if (ms > waitWindowsMs) return false
     await stage.pause(Math.max(0, ms))
     return true
@@ -171,7 +171,7 @@ class Run {
   /** Returns the reason why the rehearsal ends early. Undefined if it continues. */
   #stopped(): string | undefined {
     const { stage, timeoutMs } = this.#options
-    if (this.#performer.silent) return SILENT
+    if (this.#performer.unresponsive) return NO_ANSWERS
     return stage.machine.now() - this.#begun >= timeoutMs
       ? `--timeout ended the rehearsal after ${Math.round(timeoutMs / 1000)} s`
       : undefined

@@ -13,10 +13,10 @@ const OLDEST_SERVER = 140_000
  * The version of the tables and functions below. A change of the schema needs a new name here, so that stores
  * with another schema are refused.
  */
-const VERSION = 'records-3'
+const VERSION = 'records-4'
 
 /** Names of the older versions that a store's table `migrations` may contain. */
-const OLDER = /^((base|clock|journal|sessions|safebot|instanode|records)-1|records-2)$/
+const OLDER = /^((base|clock|journal|sessions|safebot|instanode|records)-1|records-[23])$/
 
 /**
  * Creates the tables of a store if they do not exist, in one transaction. If several replicas start at the

@@ -99,10 +99,10 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
       one({ ...call, notification: true }, 'without an id'),
       one({ ...call, as: 'other' }, 'by another caller'),
       ...approved,
-      { turn: windowMs, shortlyBefore: true },
+      { windowMs, shortlyBefore: true },
       one(call, `shortly before the ${windowName(windowMs)} is over`),
       ...approved,
-      { turn: windowMs },
+      { windowMs },
       one(call, `once the ${windowName(windowMs)} is over`),
       ...approved,
     ]

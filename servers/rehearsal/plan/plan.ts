@@ -202,7 +202,7 @@ function sampled(args: unknown, examples: ReadonlyMap<string, unknown>): Record<
 function end(steps: readonly Step[], begins: number): number {
   return steps.reduce((now, step) => {
     if ('advance' in step) return now + step.advance
-    if (!('turn' in step)) return now
-    return now + step.turn - (now % step.turn) - (step.shortlyBefore ? 1 : 0)
+    if (!('windowMs' in step)) return now
+    return now + step.windowMs - (now % step.windowMs) - (step.shortlyBefore ? 1 : 0)
   }, begins)
 }

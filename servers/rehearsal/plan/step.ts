@@ -89,8 +89,8 @@ export type Step =
   | { readonly approve: true }
   /** Lets this number of milliseconds pass. */
   | { readonly advance: number }
-  /** Lets time pass until a window of `turn` milliseconds ends, or until shortly before its end. */
-  | { readonly turn: number; readonly shortlyBefore?: boolean }
+  /** Lets time pass until a window of `windowMs` milliseconds ends, or until shortly before its end. */
+  | { readonly windowMs: number; readonly shortlyBefore?: boolean }
 
 /** Steps that share a title in the report. */
 export interface Group {

@@ -25,7 +25,7 @@ import { badMessage, badSenderSignature, lockNeedsSenderSignature, signatureRequ
 import type { RoomTransaction } from './room-transaction.js'
 import { checkRoomId, RoomPins, Rooms } from './rooms.js'
 import { type Signature, Signatures } from './signatures.js'
-import { heldIn, type SafebotStore } from './store.js'
+import { pinnedRoomsIn, type SafebotStore } from './store.js'
 import { type LocalClaimRequest, Tasks } from './tasks.js'
 import { RoomWaiters } from './waiters.js'
 
@@ -296,7 +296,7 @@ export class LocalService implements SafebotService {
     this.rates.restore(state.rates)
     this.rooms.restore(state.sweptAt)
     rejoin()
-    await this.#pins.restore(heldIn(state.records))
+    await this.#pins.restore(pinnedRoomsIn(state.records))
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Transaction } from '../../../shared/records/transaction.js'
 import { Consumer } from './consumer.js'
 import { expiryOf, type Room, type StoredMessage } from './model.js'
 
-const HOLDS = 'holds'
+const PINS = 'pins'
 
 /**
  * The last period in which no request or participant kept a room alive, as instants. It began when the last
@@ -50,7 +50,7 @@ export class RoomTransaction {
   readonly #rooms: Table<RoomRecord>
   readonly #messages: List<StoredMessage>
   readonly #consumers: Table<ConsumerRecord>
-  readonly #holds: Table<ReplicaPin>
+  readonly #pins: Table<ReplicaPin>
   readonly #firstClaims: string[] = []
 
   constructor(tx: Transaction, options: RoomTransactionOptions) {
@@ -59,7 +59,7 @@ export class RoomTransaction {
     this.#rooms = tx.table<RoomRecord>('room')
     this.#messages = tx.list<StoredMessage>('messages')
     this.#consumers = tx.table<ConsumerRecord>('consumers')
-    this.#holds = tx.table<ReplicaPin>(HOLDS)
+    this.#pins = tx.table<ReplicaPin>(PINS)
   }
 
   /** Handles with their first claim in this room. */
@@ -97,9 +97,9 @@ export class RoomTransaction {
     this.#messages.clear()
     this.#setExpiry(Number.POSITIVE_INFINITY)
     this.#tx.summary = { ...this.#tx.summary, open: false, entries: 0, bytes: 0 }
-    for (const [replica, { since }] of [...this.#holds.entries()]) {
-      if (since === null) this.#holds.delete(replica)
-      else this.#holds.set(replica, { since, released: null })
+    for (const [replica, { since }] of [...this.#pins.entries()]) {
+      if (since === null) this.#pins.delete(replica)
+      else this.#pins.set(replica, { since, released: null })
     }
   }
 
@@ -111,9 +111,11 @@ export class RoomTransaction {
   /** Wakes waiting requests in this room, on every replica. */
   announce(): void {
     const replica = String(this.#options.replica)
-    const held = [...this.#holds.entries()].some(([other, { since }]) => other !== replica && since !== null)
+    const pinnedElsewhere = [...this.#pins.entries()].some(
+      ([other, { since }]) => other !== replica && since !== null,
+    )
     // A request that waits on another replica pins the room.
-    this.#tx.announce('', held)
+    this.#tx.announce('', pinnedElsewhere)
   }
 
   append(message: StoredMessage): void {
@@ -198,15 +200,15 @@ export class RoomTransaction {
   /** Pins the room for this replica from an instant on. */
   pin(since: number): void {
     const { replica } = this.#options
-    const released = this.#holds.get(String(replica))?.released ?? null
-    this.#holds.set(String(replica), { since, released })
+    const released = this.#pins.get(String(replica))?.released ?? null
+    this.#pins.set(String(replica), { since, released })
   }
 
   /** Ends this replica's pin. The end is not stored for a room that does not exist. */
   unpin(at: number): void {
     const replica = String(this.#options.replica)
-    if (this.room() === undefined) this.#holds.delete(replica)
-    else this.#holds.set(replica, { since: null, released: at })
+    if (this.room() === undefined) this.#pins.delete(replica)
+    else this.#pins.set(replica, { since: null, released: at })
   }
 
   /**
@@ -216,10 +218,10 @@ export class RoomTransaction {
   idlePeriod(now: number): IdlePeriod {
     let from = Number.NEGATIVE_INFINITY
     let until = Number.POSITIVE_INFINITY
-    for (const [replica, hold] of [...this.#holds.entries()]) {
-      const gone = hold.since !== null && !this.#tx.replicas.includes(Number(replica))
-      const { since, released } = gone ? { since: null, released: now } : hold
-      if (gone) this.#holds.set(replica, { since, released })
+    for (const [replica, pin] of [...this.#pins.entries()]) {
+      const gone = pin.since !== null && !this.#tx.replicas.includes(Number(replica))
+      const { since, released } = gone ? { since: null, released: now } : pin
+      if (gone) this.#pins.set(replica, { since, released })
       from = Math.max(from, released ?? from)
       until = Math.min(until, since ?? until)
     }
@@ -262,26 +264,26 @@ export function usageOf({ open, entries, bytes }: Totals): Usage {
  * Returns a room's partition with one pin, of one replica: from the beginning of the first pin, and with the
  * end of the last one.
  */
-export function withOneHold(partition: PartitionDump, replica: string): PartitionDump {
-  const holds = holdsIn(partition)
-  if (holds.length === 0) return partition
-  const released = holds.flatMap(hold => hold.released ?? [])
+export function withOnePin(partition: PartitionDump, replica: string): PartitionDump {
+  const pins = pinsIn(partition)
+  if (pins.length === 0) return partition
+  const released = pins.flatMap(pin => pin.released ?? [])
   const one: ReplicaPin = {
-    since: heldSince(partition) ?? null,
+    since: pinnedSince(partition) ?? null,
     released: released.length === 0 ? null : Math.max(...released),
   }
-  const others = partition.records.filter(([collection]) => collection !== HOLDS)
-  return { ...partition, records: [...others, [HOLDS, replica, one]] }
+  const others = partition.records.filter(([collection]) => collection !== PINS)
+  return { ...partition, records: [...others, [PINS, replica, one]] }
 }
 
 /** Returns the beginning of a room's first pin in a dump, if it has one. */
-export function heldSince(partition: PartitionDump): number | undefined {
-  const since = holdsIn(partition).flatMap(hold => hold.since ?? [])
+export function pinnedSince(partition: PartitionDump): number | undefined {
+  const since = pinsIn(partition).flatMap(pin => pin.since ?? [])
   return since.length === 0 ? undefined : Math.min(...since)
 }
 
-function holdsIn({ records }: PartitionDump): ReplicaPin[] {
+function pinsIn({ records }: PartitionDump): ReplicaPin[] {
   return records.flatMap(([collection, , value]) =>
-    collection === HOLDS ? [Object(value) as ReplicaPin] : [],
+    collection === PINS ? [Object(value) as ReplicaPin] : [],
   )
 }

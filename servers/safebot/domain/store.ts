@@ -19,7 +19,7 @@ import {
   spendNonce,
   type UsedNonce,
 } from './nonces.js'
-import { heldSince, RoomTransaction, type Usage, usageOf, withOneHold } from './room-transaction.js'
+import { pinnedSince, RoomTransaction, type Usage, usageOf, withOnePin } from './room-transaction.js'
 
 const SCOPE = 'safebot'
 const ROOMS = `${SCOPE}/room`
@@ -90,14 +90,14 @@ export class SafebotStore {
 
   async identity(handle: string): Promise<Identity | undefined> {
     if (!HANDLE.test(handle)) return undefined
-    return this.#ofHandle(handle, tx => identityOf(tx).get('identity'))
+    return this.#ofHandle(handle, tx => identityTable(tx).get('identity'))
   }
 
   /** Adds an identity. Returns whether its handle was free. */
   addIdentity(identity: Identity): Promise<boolean> {
     return this.#ofHandle(identity.handle, tx => {
-      if (identityOf(tx).has('identity')) return false
-      identityOf(tx).set('identity', identity)
+      if (identityTable(tx).has('identity')) return false
+      identityTable(tx).set('identity', identity)
       tx.summary = { ...tx.summary, open: true }
       return true
     })
@@ -146,7 +146,7 @@ export class SafebotStore {
     const replica = String(this.records.replica)
     await this.records.replace(
       SCOPE,
-      partitions.map(partition => withOneHold(partition, replica)),
+      partitions.map(partition => withOnePin(partition, replica)),
     )
     this.#sweptAt = 0
   }
@@ -170,7 +170,7 @@ export class SafebotStore {
   async #noteClaim(handle: string, roomId: string): Promise<void> {
     try {
       const roomIds = await this.#ofHandle(handle, tx => {
-        const claims = claimsOf(tx)
+        const claims = claimTable(tx)
         claims.set(roomId, true)
         return claims.size > ROOMS_PER_HANDLE ? [...claims.keys()] : []
       })
@@ -189,7 +189,7 @@ export class SafebotStore {
     const oldest = claims.toSorted((one, other) => one.claimed - other.claimed)
     for (const { roomId, claimed } of oldest.slice(0, roomIds.length - ROOMS_PER_HANDLE)) {
       const gone = await this.#inRoom(roomId, tx => tx.dropClaim(handle, claimed))
-      if (gone) await this.#ofHandle(handle, tx => claimsOf(tx).delete(roomId))
+      if (gone) await this.#ofHandle(handle, tx => claimTable(tx).delete(roomId))
     }
   }
 
@@ -210,18 +210,18 @@ export class SafebotStore {
 }
 
 /** Returns the pinned rooms in a dump, sorted by id. */
-export function heldIn(partitions: readonly PartitionDump[]): PinnedRooms {
+export function pinnedRoomsIn(partitions: readonly PartitionDump[]): PinnedRooms {
   return partitions.flatMap(partition => {
-    const since = kindOf(partition.name) === ROOMS ? heldSince(partition) : undefined
+    const since = kindOf(partition.name) === ROOMS ? pinnedSince(partition) : undefined
     return since === undefined ? [] : [[idOf(partition.name), since] as const]
   })
 }
 
-function identityOf(tx: Transaction): Table<Identity> {
+function identityTable(tx: Transaction): Table<Identity> {
   return tx.table<Identity>('identity')
 }
 
 /** The rooms with a cursor of a handle. */
-function claimsOf(tx: Transaction): Table<true> {
+function claimTable(tx: Transaction): Table<true> {
   return tx.table<true>('claims')
 }

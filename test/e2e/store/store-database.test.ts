@@ -37,9 +37,9 @@ describe('opening a store', () => {
   })
 
   test.each([
-    ['a newer version', 'records-4', 'store_newer', 'use that version'],
+    ['a newer version', 'records-5', 'store_newer', 'use that version'],
     ['an older version', 'base-1', 'store_older', 'DROP SCHEMA'],
-    ['an older version', 'records-2', 'store_older', 'DROP SCHEMA'],
+    ['an older version', 'records-3', 'store_older', 'DROP SCHEMA'],
   ])('a schema that %s has made is refused, and stays as it is', async (_, name, code, remedy) => {
     const url = stores.freshUrl()
     await open(url)
