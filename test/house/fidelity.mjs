@@ -45,7 +45,7 @@ const SECTIONS = {
   'gateway/intercept': {
     heading: 'Gateway: Intercept’s YAML',
     note:
-      'The reference gateway enforces the documented policies of two products. [Policies](policies.md) lists where the gateway is stricter on purpose. ' +
+      'The built-in gateway enforces the documented policies of two products. [Policies](policies.md) lists where the gateway is stricter on purpose. ' +
       'With a binary of Intercept, `test/e2e/rehearsal/intercept.test.ts` compares both.',
   },
   'gateway/policylayer': { heading: 'Gateway: PolicyLayer’s policy.json' },

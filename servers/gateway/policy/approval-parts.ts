@@ -37,7 +37,7 @@ export function readApprovals(place: Place | undefined): number {
   url?.[1].text('write the URL of the webhook')
   notify?.warn(
     'webhook_not_sent',
-    'names a webhook. Intercept posts each approval request to the webhook, but the reference gateway does not',
+    'names a webhook. Intercept posts each approval request to the webhook, but the built-in gateway does not',
     'note',
   )
   return readDuration(fields?.get('dedupe_window'))
@@ -53,7 +53,7 @@ export function readSpend(place: Place): Extract<Demand, { kind: 'spend' }> {
   place.needs(APPROVALS_SINCE, 'the block spend')
   place.warn(
     'spend_not_enforced',
-    'limits payments after error -32042 of an upstream. The reference gateway refuses to start with such a policy',
+    'limits payments after error -32042 of an upstream. The built-in gateway refuses to start with such a policy',
     'note',
   )
   const fields = place.fields(['per_call', 'daily'])

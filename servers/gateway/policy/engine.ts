@@ -87,7 +87,7 @@ function refuseSpend({ tools, everyTool }: Policy): void {
   if (spend === undefined) return
   throw new Refusal(
     'cannot_enforce',
-    `the policy limits spending in line ${spend.line}, which the reference gateway cannot enforce: it pays for nothing, so it never knows a price`,
+    `the policy limits spending in line ${spend.line}, which the built-in gateway cannot enforce: it pays for nothing, so it never knows a price`,
     'remove spend to enforce the rest of the policy. understudy check explains the policy',
   )
 }

@@ -89,7 +89,7 @@ export type Demand =
   | { readonly kind: 'limit'; readonly limit: Limit }
   /**
    * Limits the payments for calls, in the currency of the upstream. `understudy check` explains such a rule.
-   * The reference gateway refuses to start with it.
+   * The built-in gateway refuses to start with it.
    */
   | { readonly kind: 'spend'; readonly perCall: number | undefined; readonly daily: number | undefined }
 

@@ -130,7 +130,7 @@ function warning(code: string, message: string, tool?: string, line?: number): W
 }
 
 /**
- * Returns notes about known weaknesses of the product for which a policy was written. The reference gateway
+ * Returns notes about known weaknesses of the product for which a policy was written. The built-in gateway
  * has only a few of them.
  */
 function productWeaknesses(policy: Policy): Warning[] {
@@ -143,19 +143,19 @@ function productWeaknesses(policy: Policy): Warning[] {
           [
             'order_unpublished',
             hasSeveralKinds(policy),
-            'PolicyLayer does not publish the order of require, deny_if and limits. The reference gateway judges them in this order',
+            'PolicyLayer does not publish the order of require, deny_if and limits. The built-in gateway judges them in this order',
           ],
           [
             'fixed_windows',
             limits.length > 0,
-            'The reference gateway uses fixed windows: up to twice the limit can pass shortly before and after the end of a window',
+            'The built-in gateway uses fixed windows: up to twice the limit can pass shortly before and after the end of a window',
           ],
         ]
       : [
           [
             'non_object_arguments',
             true,
-            'Intercept forwards calls whose arguments are a list or a string without judging them. The reference gateway denies them',
+            'Intercept forwards calls whose arguments are a list or a string without judging them. The built-in gateway denies them',
           ],
           [
             'batches',
@@ -175,12 +175,12 @@ function productWeaknesses(policy: Policy): Warning[] {
           [
             'negative_amounts',
             fromArguments,
-            'Intercept accepts negative amounts in arguments, so a call can give itself quota. The reference gateway denies such a call',
+            'Intercept accepts negative amounts in arguments, so a call can give itself quota. The built-in gateway denies such a call',
           ],
           [
             'late_refund',
             limits.length > 0,
-            'Intercept gives quota back even if another window has begun. The reference gateway does so only in the window of the call',
+            'Intercept gives quota back even if another window has begun. The built-in gateway does so only in the window of the call',
           ],
           [
             'shared_counters',

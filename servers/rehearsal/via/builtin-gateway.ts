@@ -8,7 +8,7 @@ import { furtherSessions, type OpenWay } from './gateway.js'
 import { HttpCaller } from './http-caller.js'
 
 /**
- * Opens the reference gateway of this project. It listens over HTTP and uses the stage's clock.
+ * Opens the built-in gateway of this project. It listens over HTTP and uses the stage's clock.
  *
  * @param policy the policy that the gateway enforces
  */

@@ -81,7 +81,7 @@ describe('understudy check', () => {
       /^ {2}delete_resource +approval +each call needs approval; pays at most 50 a day$/m,
     )
     expect(stdout).toContain(': the policy needs intercept@2026-04\n')
-    expect(stdout).toContain('The reference gateway refuses to start with such a policy')
+    expect(stdout).toContain('The built-in gateway refuses to start with such a policy')
     const earlier = await check(asking, '--dialect', 'intercept@2026-03')
     expect(earlier.code).toBe(1)
     expect(earlier.stdout).toContain(

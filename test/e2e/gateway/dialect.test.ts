@@ -57,7 +57,7 @@ it('a gateway does not start with a policy that limits spending, and says why', 
   const { code, stdout, stderr } = await gatewayOf(await temporaryFile('policy.yaml', SPENDING))
   expect([code, stdout]).toEqual([1, ''])
   expect(stderr).toBe(
-    'understudy: the policy limits spending in line 3, which the reference gateway cannot enforce: it pays for nothing, so it never knows a price: remove spend to enforce the rest of the policy. understudy check explains the policy\n',
+    'understudy: the policy limits spending in line 3, which the built-in gateway cannot enforce: it pays for nothing, so it never knows a price: remove spend to enforce the rest of the policy. understudy check explains the policy\n',
   )
 })
 

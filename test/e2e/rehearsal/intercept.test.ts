@@ -10,7 +10,7 @@ const BINARY = process.env.UNDERSTUDY_INTERCEPT
 const POLICIES = ['instanode.yaml', 'instanode-strict.yaml', 'safebot.yaml', 'safebot-strict.yaml']
 const ALLOW_ALL = join(import.meta.dirname, '../../support/gateway/policies/allow-all.json')
 
-/** The known differences between Intercept and its own policy. See the facts for the reference gateway. */
+/** The known differences between Intercept and its own policy. See the facts for the built-in gateway. */
 const KNOWN = [
   {
     what: 'arguments that are no object pass unjudged',

@@ -189,7 +189,7 @@ describe('spend', () => {
       expect.objectContaining({
         code: 'cannot_enforce',
         reason: expect.stringContaining(
-          'limits spending in line 1, which the reference gateway cannot enforce',
+          'limits spending in line 1, which the built-in gateway cannot enforce',
         ),
       }),
     )
