@@ -18,8 +18,8 @@ export function callerOnPipe(token: string | undefined): Caller {
 const SCHEME = 'Bearer '
 
 /**
- * Returns the caller of a request. Its token is in the Authorization
- * header, and its address in `X-Forwarded-For` or on the socket.
+ * Returns the caller of a request. Its token is in the Authorization header, and its address in
+ * `X-Forwarded-For` or on the socket.
  */
 export function identify({ headers, remoteAddress = LOCAL_ADDRESS }: CallerClues): Caller {
   const { authorization } = headers

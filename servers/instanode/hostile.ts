@@ -31,8 +31,8 @@ export function hostileService(
 }
 
 /**
- * Returns the secret that signs account tokens, 32 bytes. It depends on the
- * name of the issuer, or on the ids of the instance if there is no issuer.
+ * Returns the secret that signs account tokens, 32 bytes. It depends on the name of the issuer, or on the ids
+ * of the instance if there is no issuer.
  */
 export function tokenSecret(ids: IdSource, { tokenIssuer }: InstanodeHostility): Buffer {
   const source = tokenIssuer === undefined ? ids : new IdSource(tokenIssuer)

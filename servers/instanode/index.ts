@@ -38,8 +38,8 @@ interface Parts {
   contract: Contract
   local: LocalService
   /**
-   * The service that callers reach. It is `local`, or the
-   * hostile service of an attack profile, which calls `local`.
+   * The service that callers reach. It is `local`, or the hostile service of an attack profile, which calls
+   * `local`.
    */
   service: InstanodeService
   host: McpHost<Caller>
@@ -85,8 +85,8 @@ export class Instanode {
    * Creates a server on an HTTP port.
    *
    * @returns the server and its URL, `http://host:port`
-   * @throws Refusal if the port cannot be opened, the
-   *   databases cannot be opened or the world cannot be loaded
+   * @throws Refusal if the port cannot be opened, the databases cannot be opened or the world cannot be
+   *   loaded
    */
   static async listen(
     instance: Instance,
@@ -114,8 +114,8 @@ export class Instanode {
    * Connects an MCP client in this process.
    *
    * @param token the account token of the client. Default: the client is anonymous.
-   * @param address IP address of the client, by which the
-   *   daily cap counts. Default: the address of this machine.
+   * @param address IP address of the client, by which the daily cap counts. Default: the address of this
+   *   machine.
    * @returns an initialized client of the MCP SDK
    */
   async connect({ token, address }: { token?: string; address?: string } = {}): Promise<Client> {
@@ -152,8 +152,8 @@ export class Instanode {
   /**
    * Finds the account of a bearer token, for a gateway that calls as this account.
    *
-   * @returns the account's id and another valid token of the
-   *   account. Undefined if the bearer token is not valid.
+   * @returns the account's id and another valid token of the account. Undefined if the bearer token is not
+   *   valid.
    */
   delegate(bearer: string): Promise<{ id: string; credential: string } | undefined> {
     return this.#parts.local.delegate(bearer)

@@ -9,8 +9,8 @@ import type { Tier } from './domain/model.js'
 export const BODY_LIMIT = 1024 * 1024
 
 /**
- * The limit of the HTTP requests of one address: a token
- * bucket of `atOnce` requests that refills by `perSecond`.
+ * The limit of the HTTP requests of one address: a token bucket of `atOnce` requests that refills by
+ * `perSecond`.
  */
 export interface RequestLimit {
   atOnce: number
@@ -33,8 +33,8 @@ const LIMITS: Readonly<Record<Tier, TierLimits>> = {
 }
 
 /**
- * Lifetime of a resource that is not paid. Answers contain `text`,
- * which is the whole lifetime, also when less time is left.
+ * Lifetime of a resource that is not paid. Answers contain `text`, which is the whole lifetime, also when
+ * less time is left.
  */
 export const LIFETIME = { ms: 24 * 60 * 60_000, text: '24h' } as const
 
@@ -44,8 +44,8 @@ export const LIFETIME = { ms: 24 * 60 * 60_000, text: '24h' } as const
 export const DAILY_CAP = 5
 
 /**
- * Returns the limits of a tier. Under the observed contract,
- * a paid resource has the limits of an anonymous one.
+ * Returns the limits of a tier. Under the observed contract, a paid resource has the limits of an anonymous
+ * one.
  */
 export function tierLimits(tier: Tier, contract: Contract): TierLimits {
   return LIMITS[contract.raisesPaidLimits ? tier : 'anonymous']

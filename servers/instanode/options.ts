@@ -6,8 +6,8 @@ import type { InstanodeHostility } from './hostile.js'
 import type { RequestLimit } from './limits.js'
 
 /**
- * Beginning of the receive URLs of a server without a port.
- * It is the default address of Instanode in `understudy up`.
+ * Beginning of the receive URLs of a server without a port. It is the default address of Instanode in
+ * `understudy up`.
  */
 export const DEFAULT_BASE = 'http://127.0.0.1:4801'
 
@@ -23,8 +23,8 @@ export interface InstanodeOptions extends DatabasesOptions {
   /** The MCP revisions that the server supports: a list, or one string with commas. Default: all. */
   protocol?: string | readonly string[]
   /**
-   * Limit of the HTTP requests of one address. `none` switches
-   * the limit off. Default: the limit of the contract.
+   * Limit of the HTTP requests of one address. `none` switches the limit off. Default: the limit of the
+   * contract.
    */
   requestLimit?: RequestLimit | 'none'
   /** The hostile behaviour that an attack profile asks for. Default: none. */

@@ -66,8 +66,8 @@ export interface InstanodeService {
    */
   list(caller: Caller, call?: Abortable): Promise<Owned[]>
   /**
-   * Makes the caller's account the owner of a resource. A paid account also
-   * makes the resource permanent. A repeated claim has no further effect.
+   * Makes the caller's account the owner of a resource. A paid account also makes the resource permanent. A
+   * repeated claim has no further effect.
    */
   claim(caller: Caller, token: string, call?: Abortable): Promise<Claimed>
   /** Deletes a resource of the caller's paid account. */

@@ -46,8 +46,8 @@ export class InstanodeState implements StatefulPart {
   }
 
   /**
-   * Loads a world. If another replica has already loaded a
-   * world into the store, this replica uses that state instead.
+   * Loads a world. If another replica has already loaded a world into the store, this replica uses that state
+   * instead.
    *
    * @throws Refusal `bad_world` or `store_unavailable`, or the error of the database provider
    */
@@ -178,8 +178,8 @@ export class InstanodeState implements StatefulPart {
   }
 
   /**
-   * Copies databases. Does not call the provider for an empty list,
-   * because the call would open a provider that is not needed.
+   * Copies databases. Does not call the provider for an empty list, because the call would open a provider
+   * that is not needed.
    */
   async #copyDatabases(names: readonly string[]): Promise<DatabaseCopies | undefined> {
     return names.length === 0 ? undefined : this.#options.local.databases.copy(names)

@@ -250,8 +250,8 @@ interface PlannedDatabase {
 }
 
 /**
- * Database provider of the replay. It creates no databases,
- * and records which databases to create after the replay.
+ * Database provider of the replay. It creates no databases, and records which databases to create after the
+ * replay.
  */
 class PlannedDatabases implements DatabaseProvider {
   readonly info: ProviderInfo = { kind: 'embedded', notes: [] }

@@ -67,8 +67,7 @@ export const LEGACY_REVISIONS = new Revisions(REVISIONS.filter(revision => revis
 /**
  * Reads an option that names the revisions to serve.
  *
- * @param names a list of revisions, or a text in which they are separated by commas. Default: every
- *   revision
+ * @param names a list of revisions, or a text in which they are separated by commas. Default: every revision
  * @param source name of the option in error messages, e.g. `--protocol`
  * @throws Refusal `bad_protocol` for a name that is no revision, and for an empty list
  */

@@ -23,8 +23,7 @@ const OLDER = /^((base|clock|journal|sessions|safebot|instanode|records)-1|recor
  * same time, only one of them creates the tables.
  *
  * @throws Refusal `store_down`, `store_rights`, `store_newer`, `store_older`, `store_foreign`,
- *   `store_too_old`. The
- *   database is unchanged then
+ *   `store_too_old`. The database is unchanged then
  */
 export async function prepareSchema(address: StoreAddress): Promise<void> {
   const client = new pg.Client(address.config)

@@ -12,8 +12,8 @@ import type { Records } from './records.js'
 import type { StoreDatabase } from './store-database.js'
 
 /**
- * A row of the store's journal, and the journal's current generation.
- * A query that finds no rows returns one result whose `place`, `entry` and `lost` are null.
+ * A row of the store's journal, and the journal's current generation. A query that finds no rows returns one
+ * result whose `place`, `entry` and `lost` are null.
  */
 interface JournalRow {
   readonly generation: number

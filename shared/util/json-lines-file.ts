@@ -35,8 +35,7 @@ export class JsonLinesFile {
    * @param what the content of the file, for example `journal`
    * @param onError called when an entry could not be written
    * @param options `sync`: true if an entry must be on the disk when {@link append} returns. Default false:
-   *   the
-   *   entry is written soon after
+   *   the entry is written soon after
    * @throws Refusal `<what>_file` if the file cannot be written
    */
   static async open(

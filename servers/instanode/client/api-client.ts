@@ -41,8 +41,8 @@ export class ApiClient {
    * Sends a request.
    *
    * @returns the answer, checked against its schema
-   * @throws ServiceRefusal with the status and code of the service's
-   *   own error, or with status 0 if the service cannot be reached
+   * @throws ServiceRefusal with the status and code of the service's own error, or with status 0 if the
+   *   service cannot be reached
    */
   async send<Schema extends z.ZodType>(request: ApiRequest<Schema>): Promise<z.output<Schema>> {
     const { status, text } = await this.#exchange(request)
@@ -100,8 +100,8 @@ export class ApiClient {
 }
 
 /**
- * Returns the refusal in an answer of the service, or
- * `upstream_error` if the answer is not an error of the service.
+ * Returns the refusal in an answer of the service, or `upstream_error` if the answer is not an error of the
+ * service.
  */
 function refusalOf(status: number, json: unknown): ServiceRefusal {
   const body = errorBody.safeParse(json)

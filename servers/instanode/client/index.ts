@@ -29,8 +29,8 @@ export interface RemoteOptions {
   /** URL of the service, without a slash at its end. */
   base: string
   /**
-   * The contract of the tools. It decides the form of refused
-   * calls and the fields of the list. Default `documented`.
+   * The contract of the tools. It decides the form of refused calls and the fields of the list. Default
+   * `documented`.
    */
   contract?: ContractName
   /** See `InstanodeOptions`. */
@@ -38,8 +38,8 @@ export interface RemoteOptions {
 }
 
 /**
- * Serves Instanode's tools and calls a service behind an HTTP API.
- * This server has no databases, receivers or state of its own.
+ * Serves Instanode's tools and calls a service behind an HTTP API. This server has no databases, receivers or
+ * state of its own.
  */
 export class RemoteInstanode {
   readonly #instance: Instance

@@ -55,8 +55,8 @@ export async function openDatabases(instance: Instance, options: DatabasesOption
 let removingAbandoned: Promise<void> | undefined
 
 /**
- * Removes the temporary directories of killed processes, once
- * in this process. A test may start a thousand instances.
+ * Removes the temporary directories of killed processes, once in this process. A test may start a thousand
+ * instances.
  */
 function removeAbandonedOnce(): Promise<void> {
   removingAbandoned ??= import('./embedded/temporary-directory.js').then(module =>
@@ -69,8 +69,8 @@ function removeAbandonedOnce(): Promise<void> {
  * Checks the options for databases against a store, before anything is created. If the databases come from
  * the store's server, checks that the role may create them.
  *
- * @throws Refusal `bad_databases` for embedded databases,
- *   `database_rights` if the role may not create databases
+ * @throws Refusal `bad_databases` for embedded databases, `database_rights` if the role may not create
+ *   databases
  */
 export async function checkBesideStore({
   store,
@@ -95,8 +95,8 @@ export async function checkBesideStore({
 }
 
 /**
- * Rejects embedded databases together with a store. Embedded databases
- * belong to one process, and several processes share a store.
+ * Rejects embedded databases together with a store. Embedded databases belong to one process, and several
+ * processes share a store.
  */
 function rejectEmbedded({ databases, dataDirectory }: DatabasesOptions): void {
   if (databases !== 'embedded' && dataDirectory === undefined) return

@@ -14,8 +14,8 @@ const PASSWORD = /^[\x21-\x7e]{1,256}$/
 /** The limits of one database. */
 export interface DatabaseLimits {
   /**
-   * Bytes of data beyond the size of an empty database. Writes
-   * beyond the limit fail with SQLSTATE 53100. Null: no limit.
+   * Bytes of data beyond the size of an empty database. Writes beyond the limit fail with SQLSTATE 53100.
+   * Null: no limit.
    */
   storageBytes: number | null
   /** Number of sessions that may be open at once. One more is refused with SQLSTATE 53300. */
@@ -23,8 +23,8 @@ export interface DatabaseLimits {
 }
 
 /**
- * A database to create. {@link checkSpec} checks the names and
- * the password before they become part of SQL or of a path.
+ * A database to create. {@link checkSpec} checks the names and the password before they become part of SQL or
+ * of a path.
  */
 export interface DatabaseSpec {
   /** `db_` and 12 hexadecimal digits */
@@ -37,8 +37,8 @@ export interface DatabaseSpec {
 }
 
 /**
- * The state of a database: `awake` while its engine runs, `asleep`
- * while only its files exist. The next connection wakes it.
+ * The state of a database: `awake` while its engine runs, `asleep` while only its files exist. The next
+ * connection wakes it.
  */
 export type DatabaseState = 'awake' | 'asleep'
 
@@ -82,8 +82,8 @@ export interface DatabaseProvider {
    */
   provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }>
   /**
-   * Changes the limits of a database. The limit of connections applies
-   * from the next connection, the limit of storage from the next write.
+   * Changes the limits of a database. The limit of connections applies from the next connection, the limit of
+   * storage from the next write.
    */
   setLimits(name: string, limits: DatabaseLimits): Promise<void>
   /**
@@ -92,8 +92,8 @@ export interface DatabaseProvider {
    */
   block(name: string): Promise<void>
   /**
-   * Drops a database and its owner. Ends the open sessions
-   * with 57P01. Does nothing if the database does not exist.
+   * Drops a database and its owner. Ends the open sessions with 57P01. Does nothing if the database does not
+   * exist.
    */
   drop(name: string): Promise<void>
   stats(name: string): Promise<DatabaseStats>
@@ -101,8 +101,8 @@ export interface DatabaseProvider {
    * Copies databases with their owners and limits, each at a moment when no statement runs in it. Leaves out
    * names without a database. The copies last until `forget` or `close`.
    *
-   * @throws Refusal `database_busy` if a statement or a
-   *   transaction does not end in time. No copies are kept then.
+   * @throws Refusal `database_busy` if a statement or a transaction does not end in time. No copies are kept
+   *   then.
    */
   copy(names: readonly string[]): Promise<DatabaseCopies>
   /**
@@ -166,8 +166,8 @@ function badSpec(message: string, hint: string): Refusal {
 }
 
 /**
- * The values that a server stores to check a password by SCRAM (RFC 5802).
- * The password cannot be computed from them. All strings are base64.
+ * The values that a server stores to check a password by SCRAM (RFC 5802). The password cannot be computed
+ * from them. All strings are base64.
  */
 export interface Verifier {
   salt: string

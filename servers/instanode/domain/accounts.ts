@@ -11,8 +11,8 @@ import { unauthorized } from './refusals.js'
 import type { InstanodeStore } from './store.js'
 
 /**
- * Number of verified tokens that are remembered. One more replaces
- * the oldest one, which is verified again at its next use.
+ * Number of verified tokens that are remembered. One more replaces the oldest one, which is verified again at
+ * its next use.
  */
 const MAX_VERIFIED = 1000
 
@@ -20,8 +20,8 @@ const MAX_VERIFIED = 1000
 export const TOKEN_LIFETIME_SECONDS = 2_592_000
 
 /**
- * Accepted JWT algorithms, as in the real service: every HMAC.
- * The algorithm `none` and public-key algorithms are refused.
+ * Accepted JWT algorithms, as in the real service: every HMAC. The algorithm `none` and public-key algorithms
+ * are refused.
  */
 const ALGORITHMS = ['HS256', 'HS384', 'HS512']
 
@@ -34,8 +34,8 @@ interface VerifiedToken extends TokenProof {
 export type VerifiedTokens = readonly (readonly [bearer: string, verified: Readonly<VerifiedToken>])[]
 
 /**
- * Finds the account of a bearer token, which is a fixed token
- * of the world or an account token that the service has minted.
+ * Finds the account of a bearer token, which is a fixed token of the world or an account token that the
+ * service has minted.
  */
 export class Accounts {
   readonly #store: InstanodeStore
@@ -85,8 +85,8 @@ export class Accounts {
   /**
    * Returns the caller's name for the journal.
    *
-   * @returns the account id, `anonymous` without a bearer token,
-   *   or `unverified` for a token that was never verified
+   * @returns the account id, `anonymous` without a bearer token, or `unverified` for a token that was never
+   *   verified
    */
   nameOf(bearer: string | undefined): string {
     if (bearer === undefined) return 'anonymous'
@@ -98,8 +98,8 @@ export class Accounts {
   }
 
   /**
-   * Replaces the remembered tokens. Call it after the store has
-   * been restored, because it reads the fixed tokens from there.
+   * Replaces the remembered tokens. Call it after the store has been restored, because it reads the fixed
+   * tokens from there.
    */
   async restore(tokens: VerifiedTokens): Promise<void> {
     this.#verified.clear()
@@ -155,8 +155,8 @@ interface TokenProof {
 }
 
 /**
- * Mints and verifies the service's account tokens. The tokens are
- * JWTs. A token is valid until its `exp` and cannot be revoked.
+ * Mints and verifies the service's account tokens. The tokens are JWTs. A token is valid until its `exp` and
+ * cannot be revoked.
  */
 class Credentials {
   readonly #clock: Clock
@@ -217,8 +217,8 @@ export class Plans {
    *
    * @returns the account after the change
    * @throws Refusal `unknown_account`
-   * @throws ServiceRefusal 500 if the limits of a database cannot
-   *   be raised. The account and its resources are unchanged then.
+   * @throws ServiceRefusal 500 if the limits of a database cannot be raised. The account and its resources
+   *   are unchanged then.
    */
   change(accountId: string, plan: Plan): Promise<Account> {
     return this.#options.lock.shared(() => this.#change(accountId, plan))

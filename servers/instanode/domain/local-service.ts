@@ -22,8 +22,8 @@ export interface ServiceStore {
   /** Signs account tokens, 32 bytes or more. Default: bytes from the id source. */
   secret?: Buffer
   /**
-   * Instant from which the ticks of the observed contract are
-   * counted, in milliseconds since the epoch. Default: now.
+   * Instant from which the ticks of the observed contract are counted, in milliseconds since the epoch.
+   * Default: now.
    */
   ticksFrom?: number
 }
@@ -114,8 +114,8 @@ export class LocalService implements InstanodeService {
   }
 
   /**
-   * Returns the URL of a resource. A receive URL always points to
-   * this server, even if another replica created the receiver.
+   * Returns the URL of a resource. A receive URL always points to this server, even if another replica
+   * created the receiver.
    */
   urlOf({ type, token, url }: Resource): string {
     return type === 'webhook' ? this.#receiveUrl(token) : url

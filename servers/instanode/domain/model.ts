@@ -7,15 +7,15 @@ export type ResourceType = 'postgres' | 'webhook'
 export type Tier = 'anonymous' | 'paid'
 
 /**
- * The status of a resource: `expired` after its lifetime, `deleted` after its owner
- * has deleted it, `reaped` after the reaper has removed a deleted resource.
- * `quota_exceeded`: the database is too large, and its owner is locked out for good.
+ * The status of a resource: `expired` after its lifetime, `deleted` after its owner has deleted it, `reaped`
+ * after the reaper has removed a deleted resource. `quota_exceeded`: the database is too large, and its owner
+ * is locked out for good.
  */
 export type Status = 'active' | 'expired' | 'deleted' | 'reaped' | 'quota_exceeded'
 
 /**
- * The record of a database or a receiver. The record stays in
- * the store after the database or the receiver is removed.
+ * The record of a database or a receiver. The record stays in the store after the database or the receiver is
+ * removed.
  */
 export interface Resource {
   /** UUID */
@@ -43,8 +43,8 @@ export interface Resource {
 }
 
 /**
- * Returns the instant of the reaper's next visit to a resource:
- * the removal or the size check, the earlier one. Null: never.
+ * Returns the instant of the reaper's next visit to a resource: the removal or the size check, the earlier
+ * one. Null: never.
  */
 export function nextVisit({ reapAt, measureAt }: Resource): number | null {
   if (reapAt === null || measureAt === null) return reapAt ?? measureAt
@@ -52,8 +52,8 @@ export function nextVisit({ reapAt, measureAt }: Resource): number | null {
 }
 
 /**
- * Returns whether a resource is usable at `now`. An expired
- * resource is not, even if the reaper has not visited it yet.
+ * Returns whether a resource is usable at `now`. An expired resource is not, even if the reaper has not
+ * visited it yet.
  *
  * @param now milliseconds since the epoch
  */
@@ -113,8 +113,8 @@ function tokenPrefix(token: string): string {
 const SITE = 'https://instanode.dev'
 
 /**
- * Returns the URL of the page on which an anonymous caller
- * creates an account and keeps the resource with this token.
+ * Returns the URL of the page on which an anonymous caller creates an account and keeps the resource with
+ * this token.
  */
 export function startUrl(token?: string): string {
   return token === undefined ? `${SITE}/start` : `${SITE}/start?token=${token}`

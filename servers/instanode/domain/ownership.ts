@@ -37,8 +37,8 @@ export class Ownership {
   }
 
   /**
-   * Lists the resources of the caller's account, the newest
-   * first. The list includes databases beyond their quota.
+   * Lists the resources of the caller's account, the newest first. The list includes databases beyond their
+   * quota.
    *
    * @throws ServiceRefusal 401 if the account token is missing or not valid
    */
@@ -172,8 +172,8 @@ export class Ownership {
 }
 
 /**
- * The spellings of a UUID that the real service accepts: with dashes (also
- * as a URN), in braces, or without dashes. Upper and lower case are equal.
+ * The spellings of a UUID that the real service accepts: with dashes (also as a URN), in braces, or without
+ * dashes. Upper and lower case are equal.
  */
 const SPELLINGS = [
   /^(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i,

@@ -8,8 +8,8 @@ import type { Reaper } from './reaper.js'
 import { internalError } from './refusals.js'
 
 /**
- * Milliseconds for which a permanent resource lives on after
- * the paid plan has ended: 168 hours, as in the real service.
+ * Milliseconds for which a permanent resource lives on after the paid plan has ended: 168 hours, as in the
+ * real service.
  */
 export const GRACE_MS = 168 * 60 * 60_000
 

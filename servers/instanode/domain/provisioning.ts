@@ -73,8 +73,8 @@ export class Provisioning {
   /**
    * Creates a resource. Checks the name, the caller and the daily cap first, in this order.
    *
-   * @returns the new resource. Beyond the daily cap under the
-   *   observed contract: the newest resource of the subnet.
+   * @returns the new resource. Beyond the daily cap under the observed contract: the newest resource of the
+   *   subnet.
    * @throws ServiceRefusal 400 for an invalid name, 401 for an invalid bearer token, 429 beyond the daily
    *   cap, 503 if the resource cannot be created
    */
@@ -128,8 +128,8 @@ export class Provisioning {
   }
 
   /**
-   * Counts one creation against the daily cap. It is counted before the
-   * creation, because the real service also counts creations that fail.
+   * Counts one creation against the daily cap. It is counted before the creation, because the real service
+   * also counts creations that fail.
    *
    * @returns false if the cap is reached
    */
@@ -248,8 +248,8 @@ export function readResourceName(text: string): string {
 }
 
 /**
- * Returns the note of the service on a new resource. The note
- * says how long the resource lives and how to keep it longer.
+ * Returns the note of the service on a new resource. The note says how long the resource lives and how to
+ * keep it longer.
  */
 function creationNote({ tier, owner, type, token }: Resource): string {
   const noun = NOUNS[type]
@@ -273,9 +273,9 @@ function existingNote({ type, token }: Resource): string {
 }
 
 /**
- * Returns the network of an address, such as `203.0.113.0/24`. The daily cap
- * counts by network. An IPv4 address in its IPv6 spelling has the network of
- * the IPv4 address. A text that is not an address is returned unchanged.
+ * Returns the network of an address, such as `203.0.113.0/24`. The daily cap counts by network. An IPv4
+ * address in its IPv6 spelling has the network of the IPv4 address. A text that is not an address is returned
+ * unchanged.
  *
  * @param address from the socket, or from a header of a proxy
  */

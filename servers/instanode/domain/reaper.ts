@@ -26,9 +26,9 @@ export interface ReaperOptions {
 }
 
 /**
- * Removes expired and deleted resources: drops the database, or empties the
- * log of the receiver. Under the observed contract, the reaper also checks the
- * sizes of databases and locks out the owner of a database that is too large.
+ * Removes expired and deleted resources: drops the database, or empties the log of the receiver. Under the
+ * observed contract, the reaper also checks the sizes of databases and locks out the owner of a database that
+ * is too large.
  *
  * A resource stops being live at its `reapAt`, even if the reaper comes later. So a
  * late round delays the clean-up and nothing else. The reaper asks the clock for
@@ -45,8 +45,8 @@ export class Reaper {
   }
 
   /**
-   * Returns the instant at which a resource that expires at
-   * `instant` is removed. Both in milliseconds since the epoch.
+   * Returns the instant at which a resource that expires at `instant` is removed. Both in milliseconds since
+   * the epoch.
    */
   dueAt(instant: number): number {
     if (this.#options.contract.reapsAtOnce) return instant
@@ -153,9 +153,9 @@ export class Reaper {
   }
 
   /**
-   * Checks the size of a database if a check is due, and locks out the owner of
-   * a database that is too large. If several calls for one database overlap,
-   * one of them does the work. A failed check is repeated at the next tick.
+   * Checks the size of a database if a check is due, and locks out the owner of a database that is too large.
+   * If several calls for one database overlap, one of them does the work. A failed check is repeated at the
+   * next tick.
    */
   async #checkSize(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options

@@ -18,8 +18,8 @@ export interface ReceiversOptions {
 }
 
 /**
- * The state of a receiver: `unknown` if no receiver has the
- * token, `inactive` if the receiver accepts no more deliveries.
+ * The state of a receiver: `unknown` if no receiver has the token, `inactive` if the receiver accepts no more
+ * deliveries.
  */
 export type ReceiverState = 'active' | 'inactive' | 'unknown'
 

@@ -24,8 +24,8 @@ export class ServiceRefusal extends Refusal {
 }
 
 /**
- * Returns the refusal of a missing, malformed, expired or forged
- * account token. The service has one answer for all four.
+ * Returns the refusal of a missing, malformed, expired or forged account token. The service has one answer
+ * for all four.
  */
 export function unauthorized(): ServiceRefusal {
   return new ServiceRefusal(
@@ -62,8 +62,8 @@ export function notFound(): ServiceRefusal {
 }
 
 /**
- * Returns the refusal of an unknown token, for a caller
- * without an account. Such a caller has no list of resources.
+ * Returns the refusal of an unknown token, for a caller without an account. Such a caller has no list of
+ * resources.
  */
 export function noSuchResource(): ServiceRefusal {
   return new ServiceRefusal(

@@ -34,8 +34,8 @@ export function sendEncoded(
 }
 
 /**
- * Sends the list of resources as the real service does: the
- * fields keep their order, and the content type has no charset.
+ * Sends the list of resources as the real service does: the fields keep their order, and the content type has
+ * no charset.
  */
 export function sendList(response: ServerResponse, items: readonly object[] | null): undefined {
   sendBody(response, 200, { 'Content-Type': 'application/json' }, `${goStructJson(items)}\n`)

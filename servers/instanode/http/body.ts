@@ -14,8 +14,8 @@ export interface Field {
   /** The value of the field. Empty if the field is missing or null. */
   text: string
   /**
-   * True if the body is an object in which the field is a string,
-   * null or missing. Most routes of the service ignore a false.
+   * True if the body is an object in which the field is a string, null or missing. Most routes of the service
+   * ignore a false.
    */
   decoded: boolean
 }
@@ -83,8 +83,8 @@ function valueEnd(text: string, at: number): number | undefined {
 }
 
 /**
- * Returns the position after the JSON string at `at`. A loop, because
- * a regular expression would overflow its stack on a long string.
+ * Returns the position after the JSON string at `at`. A loop, because a regular expression would overflow its
+ * stack on a long string.
  */
 function stringEnd(text: string, at: number): number | undefined {
   for (let from = at + 1; from < text.length; from++) {
@@ -95,8 +95,8 @@ function stringEnd(text: string, at: number): number | undefined {
 }
 
 /**
- * Returns the position after the match of a sticky pattern
- * at `at`, or `at` if the pattern does not match there.
+ * Returns the position after the match of a sticky pattern at `at`, or `at` if the pattern does not match
+ * there.
  */
 function skip(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at

@@ -13,8 +13,8 @@ import type { Caller, InstanodeService } from '../service.js'
 export interface RestContext {
   local: LocalService
   /**
-   * The service that callers reach. It is `local`, or the
-   * hostile service of an attack profile, which calls `local`.
+   * The service that callers reach. It is `local`, or the hostile service of an attack profile, which calls
+   * `local`.
    */
   service: InstanodeService
   callers: CallerResolver
@@ -34,8 +34,8 @@ export class CallerResolver {
   }
 
   /**
-   * Returns the caller of a request. A valid cookie comes before the
-   * bearer token. An invalid cookie is ignored, as in the real service.
+   * Returns the caller of a request. A valid cookie comes before the bearer token. An invalid cookie is
+   * ignored, as in the real service.
    */
   async of(request: Request): Promise<Caller> {
     const caller = callerOf(request)

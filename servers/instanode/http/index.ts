@@ -119,8 +119,8 @@ function requestIdSource(clock: Clock): () => string {
 }
 
 /**
- * Returns a function that takes a request from its address's
- * bucket. The function returns a refusal if the bucket is empty.
+ * Returns a function that takes a request from its address's bucket. The function returns a refusal if the
+ * bucket is empty.
  */
 function rateLimiter(
   limit: RequestLimit | undefined,
@@ -136,8 +136,8 @@ function rateLimiter(
 }
 
 /**
- * Answers a path without an operation as the real service does:
- * 404 as plain text for GET and HEAD, 405 for other methods.
+ * Answers a path without an operation as the real service does: 404 as plain text for GET and HEAD, 405 for
+ * other methods.
  */
 const notFound: RequestHandler = ({ method, path, allowedMethods }, response) => {
   if (method === 'OPTIONS') sendEmpty(response, 200)
@@ -192,8 +192,8 @@ const MEANINGS: Readonly<Record<number, string>> = {
 }
 
 /**
- * The routes that describe the service: health, readiness, the OpenAPI
- * document, the text for models, and redirects to the web site.
+ * The routes that describe the service: health, readiness, the OpenAPI document, the text for models, and
+ * redirects to the web site.
  */
 function aboutOperations({ local }: RestContext, url: string, all: () => readonly Operation[]): Operation[] {
   let document: Promise<object> | undefined

@@ -17,8 +17,8 @@ import * as schema from './schemas.js'
 const PATH = '/webhook/receive/:token'
 
 /**
- * Returns the routes of receivers. A receiver's URL stores
- * requests, and returns them if the contract says so.
+ * Returns the routes of receivers. A receiver's URL stores requests, and returns them if the contract says
+ * so.
  */
 export function receiveOperations(context: RestContext): Operation[] {
   const { readsBackOnGet, receivesAnyMethod } = context.contract
@@ -100,8 +100,8 @@ async function refuseByState(context: RestContext, token: string, response: Resp
 }
 
 /**
- * Returns whether a request is a CORS preflight of a browser. A
- * preflight is never stored, even if the receiver accepts all methods.
+ * Returns whether a request is a CORS preflight of a browser. A preflight is never stored, even if the
+ * receiver accepts all methods.
  */
 function isPreflight({ method, headers }: Request): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined

@@ -68,8 +68,8 @@ export function provisionOperations({ service, callers, contract }: RestContext)
 }
 
 /**
- * Returns the fields that the answers for databases and receivers share.
- * Sets the status 200 for an existing resource, which has no name here.
+ * Returns the fields that the answers for databases and receivers share. Sets the status 200 for an existing
+ * resource, which has no name here.
  */
 function provisioned({ id, token, name, tier, expiresAt, note }: Provisioned<unknown>, response: Response) {
   if (name === null) response.status(200)
@@ -220,8 +220,8 @@ interface PlanView {
 }
 
 /**
- * Describes the plan of an account. The stand-in has no payments,
- * so a paid plan is shown as monthly and without an end.
+ * Describes the plan of an account. The stand-in has no payments, so a paid plan is shown as monthly and
+ * without an end.
  */
 function planOf({ plan }: Account): PlanView {
   if (plan === 'paid') {

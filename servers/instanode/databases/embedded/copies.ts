@@ -8,14 +8,14 @@ import type { DatabaseRecord } from './index-file.js'
 export const COPIES_DIRECTORY = /^copies_[0-9a-f]{16}$/
 
 /**
- * Copies the files of databases and restores them. The
- * copies are in the data directory and are removed at close.
+ * Copies the files of databases and restores them. The copies are in the data directory and are removed at
+ * close.
  */
 export class Copies {
   readonly #root: string
   /**
-   * The records of the copied databases, by the id of the
-   * copies. The directory in a record is that of the copy.
+   * The records of the copied databases, by the id of the copies. The directory in a record is that of the
+   * copy.
    */
   readonly #copies = new Map<string, readonly DatabaseRecord[]>()
 
@@ -59,8 +59,8 @@ export class Copies {
    * @param directoryName returns a new directory name at each call
    * @param withLimit limits the time for copying one database
    * @returns the records of the databases, with their new directories
-   * @throws Refusal `unknown_copies`, or the error of a copy
-   *   that fails. The new directories are removed then.
+   * @throws Refusal `unknown_copies`, or the error of a copy that fails. The new directories are removed
+   *   then.
    */
   async restore(
     id: string,
@@ -100,8 +100,8 @@ export class Copies {
 }
 
 /**
- * Copies a directory with its content. The copies share
- * blocks with the originals if the file system supports that.
+ * Copies a directory with its content. The copies share blocks with the originals if the file system supports
+ * that.
  */
 async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
   await mkdir(to, { recursive: true, mode: 0o700 })

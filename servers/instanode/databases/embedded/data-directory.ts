@@ -39,12 +39,12 @@ function unwritable(path: string, error: unknown): Refusal {
 const ownLocks = new Set<string>()
 
 /**
- * Lock of a data directory for one process. Two engines
- * that write the same files would corrupt the databases.
+ * Lock of a data directory for one process. Two engines that write the same files would corrupt the
+ * databases.
  *
- * The lock file has the process id, the start time of the process and its PID
- * namespace. The system reuses process ids, in a container after every restart, so
- * the id is not enough. A process id is valid only inside of its PID namespace.
+ * The lock file has the process id, the start time of the process and its PID namespace. The system reuses
+ * process ids, in a container after every restart, so the id is not enough. A process id is valid only inside
+ * of its PID namespace.
  */
 export class DirectoryLock {
   readonly #path: string
@@ -75,8 +75,8 @@ export class DirectoryLock {
   }
 
   /**
-   * Takes the lock of a directory if its owner has certainly ended.
-   * {@link take} also replaces a lock file whose owner is unknown.
+   * Takes the lock of a directory if its owner has certainly ended. {@link take} also replaces a lock file
+   * whose owner is unknown.
    *
    * @returns undefined if there is no lock file, or if its owner may still run
    */
@@ -184,8 +184,8 @@ function isAlive(owner: string, path: string): boolean {
 }
 
 /**
- * Returns the start time of a process in ticks since the boot of
- * the system. Empty if the system does not report it. Linux does.
+ * Returns the start time of a process in ticks since the boot of the system. Empty if the system does not
+ * report it. Linux does.
  */
 function startTimeOf(pid: number): string {
   try {
@@ -203,8 +203,8 @@ function isCode(error: unknown, code: string): boolean {
 }
 
 /**
- * Returns the total size of the files in a directory, in
- * bytes. A file that is removed in the meantime counts as 0.
+ * Returns the total size of the files in a directory, in bytes. A file that is removed in the meantime counts
+ * as 0.
  */
 export async function directorySize(directory: string): Promise<number> {
   const sizes = await Promise.all(

@@ -96,8 +96,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
   /**
    * Opens the data directory and the port. Starts no engine.
    *
-   * @throws Refusal `data_directory_in_use` or `bad_data_directory`,
-   *   or the system's error if the port cannot be opened
+   * @throws Refusal `data_directory_in_use` or `bad_data_directory`, or the system's error if the port cannot
+   *   be opened
    */
   static async start(options: EmbeddedOptions): Promise<EmbeddedDatabases> {
     const provider = new EmbeddedDatabases(options)
@@ -148,8 +148,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 
   /**
-   * Creates a database from the empty one. If a step fails or
-   * the signal is aborted, the engine ends and nothing is left.
+   * Creates a database from the empty one. If a step fails or the signal is aborted, the engine ends and
+   * nothing is left.
    */
   async #create({ name, user, password, limits }: DatabaseSpec, signal: AbortSignal): Promise<void> {
     this.#namesInUse.add(name)

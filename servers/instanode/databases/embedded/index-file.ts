@@ -52,8 +52,8 @@ export class IndexFile {
   /**
    * Reads the list. Without a file, the list is empty and the port is 0.
    *
-   * @throws Refusal `bad_data_directory` if the list cannot
-   *   be read or belongs to another version of the engine
+   * @throws Refusal `bad_data_directory` if the list cannot be read or belongs to another version of the
+   *   engine
    */
   async read(): Promise<Contents> {
     const text = this.#text()

@@ -43,8 +43,8 @@ async function removeAbandoned(directory: string): Promise<void> {
 }
 
 /**
- * Removes a temporary data directory. The lock file is removed last, so
- * that another process can finish the work if this process is killed.
+ * Removes a temporary data directory. The lock file is removed last, so that another process can finish the
+ * work if this process is killed.
  */
 export async function removeTemporaryDirectory(directory: string): Promise<void> {
   for (const entry of await readdir(directory))

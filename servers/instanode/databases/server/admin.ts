@@ -2,8 +2,8 @@ import pg from 'pg'
 import { Refusal } from '../../../../shared/errors.js'
 
 /**
- * Largest number of connections in the pool. More would not help,
- * because PostgreSQL creates databases one after the other.
+ * Largest number of connections in the pool. More would not help, because PostgreSQL creates databases one
+ * after the other.
  */
 const MAX_CONNECTIONS = 4
 
@@ -17,8 +17,8 @@ const CONNECT_MS = 5_000
 const STATEMENT_MS = 300_000
 
 /**
- * Milliseconds to wait for an answer. The time is longer than
- * {@link STATEMENT_MS}, so it passes only if the server does not answer at all.
+ * Milliseconds to wait for an answer. The time is longer than {@link STATEMENT_MS}, so it passes only if the
+ * server does not answer at all.
  */
 const ANSWER_MS = STATEMENT_MS + CONNECT_MS
 
@@ -136,8 +136,8 @@ async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) 
 }
 
 /**
- * Sets `statement_timeout` by a statement, because poolers
- * such as PgBouncer refuse it as a start-up parameter.
+ * Sets `statement_timeout` by a statement, because poolers such as PgBouncer refuse it as a start-up
+ * parameter.
  */
 async function limitStatements(client: pg.ClientBase): Promise<void> {
   await client.query(`SET statement_timeout = ${STATEMENT_MS}`)

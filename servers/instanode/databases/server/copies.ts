@@ -22,15 +22,15 @@ interface Copy {
 }
 
 /**
- * SQLSTATE of a role that cannot be dropped, because it
- * still owns an object (`dependent_objects_still_exist`).
+ * SQLSTATE of a role that cannot be dropped, because it still owns an object
+ * (`dependent_objects_still_exist`).
  */
 const DEPENDENT_OBJECTS = '2BP01'
 
 /**
- * Copies databases on the server and restores them. Each copy is a database
- * with `ALLOW_CONNECTIONS false`. PostgreSQL copies only a database without
- * sessions, so `create` ends the sessions of the original with 57P01.
+ * Copies databases on the server and restores them. Each copy is a database with `ALLOW_CONNECTIONS false`.
+ * PostgreSQL copies only a database without sessions, so `create` ends the sessions of the original with
+ * 57P01.
  */
 export class ServerCopies {
   readonly #admin: Admin
@@ -102,8 +102,8 @@ export class ServerCopies {
   }
 
   /**
-   * Drops the owner of a database. If a copy of the database
-   * still exists, the owner stays until the copy is removed.
+   * Drops the owner of a database. If a copy of the database still exists, the owner stays until the copy is
+   * removed.
    */
   async dropOwner(user: string): Promise<void> {
     try {

@@ -30,8 +30,8 @@ import {
 
 export interface ServerOptions {
   /**
-   * URL of a PostgreSQL server of version 13 or later. Its
-   * role must be allowed to create databases and roles.
+   * URL of a PostgreSQL server of version 13 or later. Its role must be allowed to create databases and
+   * roles.
    */
   adminUrl: string
   /** Machine time, because a manual clock must not stop the size checks. */
@@ -60,8 +60,8 @@ export interface ServerOptions {
 const NAME_TAKEN = new Set(['42710', '42P04'])
 
 /**
- * Milliseconds before the next clone is created. Cloning slows the server
- * down, so this time leaves the caller's first connection undisturbed.
+ * Milliseconds before the next clone is created. Cloning slows the server down, so this time leaves the
+ * caller's first connection undisturbed.
  */
 const REFILL_MS = 200
 

@@ -26,8 +26,8 @@ const SHARED_TEMPLATE = 'understudy_template_1'
 const WITH_VECTOR = 'mcp-understudy template with vector'
 
 /**
- * Keeps empty databases ready on the server, as clones of a template. Cloning
- * takes 30 to 70 ms, and renaming a clone takes 3 to 4 ms (measured).
+ * Keeps empty databases ready on the server, as clones of a template. Cloning takes 30 to 70 ms, and renaming
+ * a clone takes 3 to 4 ms (measured).
  *
  * The template belongs to this instance, or to all instances of one store. It is created from `template0`,
  * because `template1` may contain objects of the server's users.

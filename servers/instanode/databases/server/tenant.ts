@@ -11,8 +11,8 @@ const MARK = 'mcp-understudy '
 const storedLimits = z.object({ storageBytes: z.number().nullable(), emptySize: z.number() })
 
 /**
- * A database of a resource. It is read from the server for
- * each operation, because other processes may change it.
+ * A database of a resource. It is read from the server for each operation, because other processes may change
+ * it.
  */
 export interface Tenant {
   name: string
@@ -70,8 +70,8 @@ export async function findTenant(admin: Admin, database: string): Promise<Tenant
 }
 
 /**
- * Stores the limits of a database, and applies the limit of
- * connections. {@link enforceStorage} applies the storage limit.
+ * Stores the limits of a database, and applies the limit of connections. {@link enforceStorage} applies the
+ * storage limit.
  */
 export async function setTenantLimits(admin: Admin, tenant: Tenant, limits: DatabaseLimits): Promise<void> {
   await admin.run(
@@ -113,17 +113,17 @@ export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
 }
 
 /**
- * Returns SQL that takes the advisory lock of a database until the end of the
- * transaction. Send it in one message with SQL that changes the database or its owner.
- * Without the lock, two changes at once fail with "tuple concurrently updated".
+ * Returns SQL that takes the advisory lock of a database until the end of the transaction. Send it in one
+ * message with SQL that changes the database or its owner. Without the lock, two changes at once fail with
+ * "tuple concurrently updated".
  */
 function lockSql({ name: database }: Tenant): string {
   return `SELECT pg_advisory_xact_lock(hashtextextended(${text(`understudy ${database}`)}, 0))`
 }
 
 /**
- * Returns SQL that stores the name of the database in the
- * comment of its owner. {@link findOwner} reads the comment.
+ * Returns SQL that stores the name of the database in the comment of its owner. {@link findOwner} reads the
+ * comment.
  */
 export function ownerCommentSql(user: string, database: string): string {
   return `COMMENT ON ROLE ${name(user)} IS ${text(MARK + database)}`

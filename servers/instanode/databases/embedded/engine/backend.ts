@@ -8,8 +8,8 @@ import { startParameters } from './template.js'
 import type { Input, Output } from './worker-io.js'
 
 /**
- * Number of the error ENOSPC ("no space left on device") in WASI,
- * WebAssembly's system interface. Postgres reports it as SQLSTATE 53100.
+ * Number of the error ENOSPC ("no space left on device") in WASI, WebAssembly's system interface. Postgres
+ * reports it as SQLSTATE 53100.
  */
 const NO_SPACE = 51
 
@@ -20,21 +20,21 @@ const NO_SPACE = 51
 const FIRST_USER_OBJECT = 16384
 
 /**
- * Bytes of temporary files that one statement may write for sorts and hashes:
- * 256 MB. The real service tries to set such a limit and fails (`temp_file_limit`
- * needs a superuser). Here it protects the disk of the machine.
+ * Bytes of temporary files that one statement may write for sorts and hashes: 256 MB. The real service tries
+ * to set such a limit and fails (`temp_file_limit` needs a superuser). Here it protects the disk of the
+ * machine.
  */
 const MAX_SPILLED_BYTES = 256 * 1024 * 1024
 
 /**
- * Status of the exception by which the engine leaves its main
- * loop after an SQL error. Postgres calls `siglongjmp` there.
+ * Status of the exception by which the engine leaves its main loop after an SQL error. Postgres calls
+ * `siglongjmp` there.
  */
 const ERROR_RECOVERY = 100
 
 /**
- * Directory of the database, in the data directory. 5 is
- * the object id that `initdb` gives to the first database.
+ * Directory of the database, in the data directory. 5 is the object id that `initdb` gives to the first
+ * database.
  */
 const DATABASE_DIRECTORY = 'base/5'
 
@@ -103,8 +103,8 @@ export class Backend {
   }
 
   /**
-   * Runs messages of a client, and writes the answers to the
-   * output. Blocks the thread until all messages are answered.
+   * Runs messages of a client, and writes the answers to the output. Blocks the thread until all messages are
+   * answered.
    *
    * @param bytes complete messages
    * @param maxBytes the largest size that the database's files may reach, in bytes
@@ -161,8 +161,8 @@ export class Backend {
 const VECTOR_CONTROL = '/pglite/share/postgresql/extension/vector.control'
 
 /**
- * Marks the extension `vector` as trusted. The owner of a database can
- * then drop it and create it again, as a dump of `pg_dump --clean` does.
+ * Marks the extension `vector` as trusted. The owner of a database can then drop it and create it again, as a
+ * dump of `pg_dump --clean` does.
  */
 function trustVector(files: EngineFiles): void {
   const control = files.readFile(VECTOR_CONTROL, { encoding: 'utf8' })
@@ -214,8 +214,8 @@ class StorageGuard {
   /** Bytes written to the write-ahead log since the engine opened. */
   logged = 0
   /**
-   * Upper bound of the size in bytes. Growth is added at once,
-   * and {@link measure} finds out when files have become smaller.
+   * Upper bound of the size in bytes. Growth is added at once, and {@link measure} finds out when files have
+   * become smaller.
    */
   #size: number
   #spilled = 0
@@ -242,8 +242,8 @@ class StorageGuard {
   }
 
   /**
-   * Starts a new run. The temporary files of the last run
-   * are removed by then, so their bytes count from 0 again.
+   * Starts a new run. The temporary files of the last run are removed by then, so their bytes count from 0
+   * again.
    */
   begin(maxBytes: number): void {
     this.maxBytes = maxBytes
@@ -251,8 +251,8 @@ class StorageGuard {
   }
 
   /**
-   * Measures the exact size of the database's files, in
-   * bytes. Takes about 1 ms for some 300 files (measured).
+   * Measures the exact size of the database's files, in bytes. Takes about 1 ms for some 300 files
+   * (measured).
    */
   measure(): number {
     let size = 0

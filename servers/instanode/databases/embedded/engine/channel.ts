@@ -1,8 +1,8 @@
 // The messages and the shared memory between the main thread and the worker thread of an engine.
 
 /**
- * Indices into the shared `Int32Array`. A worker that is busy
- * inside Postgres receives no messages, but can read these cells.
+ * Indices into the shared `Int32Array`. A worker that is busy inside Postgres receives no messages, but can
+ * read these cells.
  */
 export const CELL = {
   /** 1 asks the running statement to stop. Otherwise 0. */
@@ -28,8 +28,8 @@ export interface EngineStart {
   wasm: WebAssembly.Module
   cells: SharedArrayBuffer
   /**
-   * The `statement_timeout` that Postgres shows, in milliseconds.
-   * The session enforces it, because the engine has no timers.
+   * The `statement_timeout` that Postgres shows, in milliseconds. The session enforces it, because the engine
+   * has no timers.
    */
   statementTimeoutMs: number
 }
@@ -37,8 +37,8 @@ export interface EngineStart {
 /** The messages to the worker. */
 export type EngineCommand =
   /**
-   * Runs complete messages of a client. `maxBytes` is the
-   * largest size that the database's files may reach, in bytes.
+   * Runs complete messages of a client. `maxBytes` is the largest size that the database's files may reach,
+   * in bytes.
    */
   | { kind: 'run'; bytes: Uint8Array; maxBytes: number }
   /** Gives more input to a statement that reads from its client (COPY). */
@@ -48,8 +48,8 @@ export type EngineCommand =
 /** Sizes of an engine after a run. */
 export interface EngineState {
   /**
-   * Upper bound of the size of the database's files, in bytes. It
-   * may stay too high for a while after files have become smaller.
+   * Upper bound of the size of the database's files, in bytes. It may stay too high for a while after files
+   * have become smaller.
    */
   size: number
   /** Bytes written to the write-ahead log since the engine opened. */

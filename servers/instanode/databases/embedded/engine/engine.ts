@@ -27,8 +27,8 @@ const YOUNG_MB = 2
 /** Receives the answers to the messages of a run. */
 export interface RunListener {
   /**
-   * @param bytes part of Postgres's answers. The listener calls
-   *   {@link Engine.outputTaken} once the bytes are sent.
+   * @param bytes part of Postgres's answers. The listener calls {@link Engine.outputTaken} once the bytes are
+   *   sent.
    */
   output(bytes: Buffer): void
   /** Called when a statement waits for input. The listener answers with {@link Engine.feed}. */
@@ -46,8 +46,8 @@ const WORKER_FILE = compiled('./worker.js', import.meta.url)
 /** Controls one Postgres in a worker thread. Runs one batch of messages at a time. */
 export class Engine {
   /**
-   * ParameterStatus messages with the values of the engine's
-   * parameters. Each client receives them when it connects.
+   * ParameterStatus messages with the values of the engine's parameters. Each client receives them when it
+   * connects.
    */
   parameterStatuses: Buffer = Buffer.alloc(0)
   state: EngineState = { size: 0, logged: 0, written: 0, memory: 0 }
@@ -139,8 +139,8 @@ export class Engine {
   }
 
   /**
-   * Asks the running statement to stop. A statement that
-   * calls no imported function does not notice the request.
+   * Asks the running statement to stop. A statement that calls no imported function does not notice the
+   * request.
    */
   cancel(): void {
     Atomics.store(this.#cells, CELL.cancel, 1)
@@ -162,8 +162,8 @@ export class Engine {
   }
 
   /**
-   * Terminates the thread, even during a statement, without calling
-   * {@link onLost}. Committed data is safe in the log on disk.
+   * Terminates the thread, even during a statement, without calling {@link onLost}. Committed data is safe in
+   * the log on disk.
    */
   async kill(): Promise<void> {
     this.#ended = true

@@ -29,8 +29,8 @@ interface Contents {
 }
 
 /**
- * Chunk size for unpacking, in bytes. After a free, glibc keeps
- * blocks of up to 32 MB for the thread, so the chunk is larger.
+ * Chunk size for unpacking, in bytes. After a free, glibc keeps blocks of up to 32 MB for the thread, so the
+ * chunk is larger.
  *
  * With zlib's default chunks of 16 KB, each thread would keep the template's 12 MB twice. Ten databases took
  * 795 MB instead of 680 MB (measured). Pages of the chunk that are not used cost no memory.
@@ -84,12 +84,12 @@ function readContents(text: string): Contents {
 /**
  * Returns the command line for Postgres.
  *
- * `shared_buffers` of 1 MB instead of 128 MB saves 140 MB for each database
- * (measured), so that ten databases fit in memory. The size of the log is
- * limited too. The session runs the checkpoints that keep the log small.
+ * `shared_buffers` of 1 MB instead of 128 MB saves 140 MB for each database (measured), so that ten databases
+ * fit in memory. The size of the log is limited too. The session runs the checkpoints that keep the log
+ * small.
  *
- * @param statementTimeoutMs the `statement_timeout` that Postgres shows,
- *   in milliseconds. It has no effect, because the engine has no timers.
+ * @param statementTimeoutMs the `statement_timeout` that Postgres shows, in milliseconds. It has no effect,
+ *   because the engine has no timers.
  */
 export function startParameters(statementTimeoutMs: number): string[] {
   const settings = {

@@ -2,8 +2,8 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { CELL, type EngineCommand, MAX_IN_FLIGHT_BYTES } from './channel.js'
 
 /**
- * Bytes of output that are posted in one message. Postgres
- * flushes every 8 KB, and eight times fewer messages cost less.
+ * Bytes of output that are posted in one message. Postgres flushes every 8 KB, and eight times fewer messages
+ * cost less.
  */
 const PIECE_BYTES = 64 * 1024
 
@@ -55,8 +55,8 @@ export class Input {
 }
 
 /**
- * Collects the output of Postgres and posts it in pieces.
- * Blocks the thread while too much output is in flight.
+ * Collects the output of Postgres and posts it in pieces. Blocks the thread while too much output is in
+ * flight.
  */
 export class Output {
   #pieces: Uint8Array[] = []
@@ -65,8 +65,8 @@ export class Output {
   /**
    * @param cells the shared cells, of which `inFlight` counts the posted bytes
    * @param post sends a piece to the main thread
-   * @param interrupted returns true if the statement was cancelled.
-   *   Then nothing blocks, so that the statement can end.
+   * @param interrupted returns true if the statement was cancelled. Then nothing blocks, so that the
+   *   statement can end.
    */
   constructor(
     readonly cells: Int32Array,

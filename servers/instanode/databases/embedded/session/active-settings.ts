@@ -73,8 +73,8 @@ export class ActiveSettings {
   }
 
   /**
-   * Reads the client's `statement_timeout` from the engine.
-   * The session enforces it, because the engine has no timers.
+   * Reads the client's `statement_timeout` from the engine. The session enforces it, because the engine has
+   * no timers.
    */
   async readTimeout(client: ClientSession): Promise<void> {
     const { rows } = await this.#lifecycle.ask(

@@ -10,8 +10,8 @@ interface BackendCall {
   /** The name of the column in the result. */
   column: string
   /**
-   * The process id in the call: a number, or `parameter` for
-   * `$1`. Undefined for `pg_backend_pid`, which has none.
+   * The process id in the call: a number, or `parameter` for `$1`. Undefined for `pg_backend_pid`, which has
+   * none.
    */
   argument: number | 'parameter' | undefined
 }
@@ -36,8 +36,8 @@ export interface BackendCallContext {
   /** The client's prepared statements. */
   statements: Statements
   /**
-   * The status of the client's transaction: `I`, `T` or `E`.
-   * Undefined while the client's last batch has no Sync yet.
+   * The status of the client's transaction: `I`, `T` or `E`. Undefined while the client's last batch has no
+   * Sync yet.
    */
   status: string | undefined
   /** The process id that the client received. */
@@ -92,8 +92,8 @@ interface Portal {
 type Answer = () => Buffer
 
 /**
- * Finds the answers to a batch before any message is carried out. If
- * the engine must answer one message, it must answer the whole batch.
+ * Finds the answers to a batch before any message is carried out. If the engine must answer one message, it
+ * must answer the whole batch.
  */
 class BatchPlan {
   /** The calls in the statements that this batch parses, by the name of the statement. */
@@ -179,8 +179,8 @@ class BatchPlan {
   /**
    * Runs a call and returns the messages with its result.
    *
-   * @param maxRows the number of rows that the client asks for, 0 for all.
-   *   The answer for more than 0 is PortalSuspended, as in PostgreSQL.
+   * @param maxRows the number of rows that the client asks for, 0 for all. The answer for more than 0 is
+   *   PortalSuspended, as in PostgreSQL.
    */
   #run({ call, pid, binary }: Portal, maxRows: number): Buffer {
     const end = maxRows > 0 ? frame('s') : frame('C', 'SELECT 1')

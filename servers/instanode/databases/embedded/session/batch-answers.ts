@@ -4,8 +4,8 @@ import { BODY, type Frame, Framer, readCstring } from '../wire/frames.js'
 import type { ClientSession } from './client-session.js'
 
 /**
- * Longest message of the engine that is accepted, in bytes: every
- * length that the protocol allows, because the engine is trusted.
+ * Longest message of the engine that is accepted, in bytes: every length that the protocol allows, because
+ * the engine is trusted.
  */
 export const ANY_LENGTH = 2 ** 32
 
@@ -28,8 +28,8 @@ export interface BatchContext {
    */
   onNotification(notification: Frame): Buffer | undefined
   /**
-   * Returns the error message for a cancelled statement.
-   * Undefined keeps PostgreSQL's message ("due to user request").
+   * Returns the error message for a cancelled statement. Undefined keeps PostgreSQL's message ("due to user
+   * request").
    */
   cancelReason(): string | undefined
 }
@@ -39,8 +39,8 @@ export interface BatchContext {
  */
 export class BatchAnswers implements RunListener {
   /**
-   * The transaction status in the last ReadyForQuery message:
-   * `I`, `T` or `E`. Undefined before the first one.
+   * The transaction status in the last ReadyForQuery message: `I`, `T` or `E`. Undefined before the first
+   * one.
    */
   status: string | undefined
   failed = false

@@ -87,8 +87,8 @@ function channelOf({ bytes }: Frame): string {
 }
 
 /**
- * Returns a NotificationResponse message with the process id of the
- * client that has sent the notification, instead of the engine's own.
+ * Returns a NotificationResponse message with the process id of the client that has sent the notification,
+ * instead of the engine's own.
  */
 function withSenderPid(pid: number, { bytes }: Frame): Buffer {
   return frame('A', int32(pid), bytes.subarray(BODY + 4))

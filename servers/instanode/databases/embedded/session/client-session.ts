@@ -18,8 +18,8 @@ export interface ClientSession {
   /**
    * Called when a COPY of this client waits for data.
    *
-   * @param feed passes complete messages to the COPY. It may be
-   *   called once. It returns false if the COPY no longer waits.
+   * @param feed passes complete messages to the COPY. It may be called once. It returns false if the COPY no
+   *   longer waits.
    */
   onCopyIn(feed: (bytes: Buffer) => boolean): void
   /** Answers the current batch with an error that the engine did not send. The connection stays open. */

@@ -15,22 +15,22 @@ const LOG_BYTES = 4 * 1024 * 1024
 const WRITTEN_BYTES = 1024 * 1024
 
 /**
- * Share of `maxBytes` above which a vacuum does not wait until the
- * session is idle. Otherwise dead rows would fill the database.
+ * Share of `maxBytes` above which a vacuum does not wait until the session is idle. Otherwise dead rows would
+ * fill the database.
  */
 const NEAR_QUOTA = 0.8
 
 /**
- * Bytes written since the last vacuum that make such a
- * vacuum due: 256 KB, or 2 % of `maxBytes` if that is more.
+ * Bytes written since the last vacuum that make such a vacuum due: 256 KB, or 2 % of `maxBytes` if that is
+ * more.
  */
 const WRITTEN_NEAR_QUOTA = 256 * 1024
 
 const WRITTEN_SHARE = 0.02
 
 /**
- * Decides when a checkpoint or a vacuum is due. The engine
- * has no background processes, so the session runs both.
+ * Decides when a checkpoint or a vacuum is due. The engine has no background processes, so the session runs
+ * both.
  */
 class Housekeeping {
   #logged = 0
@@ -188,8 +188,8 @@ export class EngineLifecycle {
   }
 
   /**
-   * Runs statements as superuser. Afterwards the session has
-   * the settings and the role of a new session of the owner.
+   * Runs statements as superuser. Afterwards the session has the settings and the role of a new session of
+   * the owner.
    */
   async asSuperuser(...sql: string[]): Promise<HiddenAnswers> {
     return await this.ask(
@@ -214,8 +214,8 @@ export class EngineLifecycle {
   }
 
   /**
-   * Runs the vacuum that is due, and a checkpoint. Afterwards
-   * the session has the settings and the role of a new session.
+   * Runs the vacuum that is due, and a checkpoint. Afterwards the session has the settings and the role of a
+   * new session.
    */
   async clean(maxBytes: number, idle: boolean): Promise<void> {
     const engine = this.#engine
@@ -268,8 +268,8 @@ export class EngineLifecycle {
   }
 
   /**
-   * Ends an engine in an orderly way. Terminates it if that takes too long,
-   * which loses no data, because committed data is in the log on disk.
+   * Ends an engine in an orderly way. Terminates it if that takes too long, which loses no data, because
+   * committed data is in the log on disk.
    */
   async #endEngine(engine: Engine): Promise<void> {
     const { machine, openingLimitMs: ms } = this.#options
@@ -326,8 +326,8 @@ export class SessionLock<Holder> {
   readonly #waiting: Waiting<Holder>[] = []
 
   /**
-   * @param suspended while it returns true, no wait times out. The session
-   *   uses it while the engine opens, because no client causes that delay.
+   * @param suspended while it returns true, no wait times out. The session uses it while the engine opens,
+   *   because no client causes that delay.
    */
   constructor(
     readonly machine: Clock,

@@ -15,8 +15,8 @@ export const RESTARTED: PgError = {
 }
 
 /**
- * The error for a client whose connection was ended by the
- * service, or by another connection with `pg_terminate_backend`.
+ * The error for a client whose connection was ended by the service, or by another connection with
+ * `pg_terminate_backend`.
  */
 export const TERMINATED: PgError = {
   code: '57P01',
@@ -76,8 +76,8 @@ export class Interruption {
   }
 
   /**
-   * Asks Postgres to stop the batch, and never terminates the engine. For
-   * a client that has disconnected, because other clients use the engine.
+   * Asks Postgres to stop the batch, and never terminates the engine. For a client that has disconnected,
+   * because other clients use the engine.
    */
   requestCancel(): void {
     this.#cancelRequested = true
@@ -120,8 +120,8 @@ export const CANCELLED: PgError = { code: '57014', message: 'canceling statement
 export class Cancelled extends Error {}
 
 /**
- * The reason why the session lock is not free: an open transaction of a
- * client, a statement of a client, or copying and cleaning the database.
+ * The reason why the session lock is not free: an open transaction of a client, a statement of a client, or
+ * copying and cleaning the database.
  */
 export type BusyReason = 'transaction' | 'statement' | 'upkeep'
 

@@ -2,8 +2,8 @@
 const NOT_SETTINGS = new Set(['user', 'database', 'replication', 'options'])
 
 /**
- * Matches `-c name=value` and `--name=value` in the parameter
- * `options`. A backslash makes a space part of the value.
+ * Matches `-c name=value` and `--name=value` in the parameter `options`. A backslash makes a space part of
+ * the value.
  */
 const OPTION_IN_TEXT = /(?:^|\s)(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\s\\])*)/g
 
@@ -31,8 +31,8 @@ const CHANGING_TAG = /^(SET|RESET|DISCARD ALL|DO|CALL|ROLLBACK)\b/
 const CHANGING_FUNCTION = /set_config/i
 
 /**
- * Matches the names of custom settings, which contain a dot. `pg_settings`
- * does not list them, so their names are taken from the SQL of the client.
+ * Matches the names of custom settings, which contain a dot. `pg_settings` does not list them, so their names
+ * are taken from the SQL of the client.
  */
 const CUSTOM_SETTING =
   /\bset\s+(?:session\s+|local\s+)?([a-z_][\w$]*\.[\w$.]+)|set_config\s*\(\s*'([a-z_][\w$]*\.[\w$.]+)'/gi
@@ -47,8 +47,8 @@ export class Settings {
   readonly #custom = new Set<string>()
   #changed = false
   /**
-   * True until the settings of the start-up message are applied
-   * for the first time. An invalid one ends the connection.
+   * True until the settings of the start-up message are applied for the first time. An invalid one ends the
+   * connection.
    */
   #startupUnchecked: boolean
 

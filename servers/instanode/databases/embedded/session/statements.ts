@@ -1,15 +1,15 @@
 import { BODY, cstring, type Frame, frame, readCstring } from '../wire/frames.js'
 
 /**
- * Matches SQL that changes the user of the session. The engine
- * would allow it, because a superuser has opened the session.
+ * Matches SQL that changes the user of the session. The engine would allow it, because a superuser has opened
+ * the session.
  */
 const CHANGES_USER =
   /\bset\s+(?:(?:session|local)\s+)?session\s+authorization\s+(?!default\b)|\bset\s+(?:(?:session|local)\s+)?session_authorization\b/i
 
 /**
- * SQL that fails with the error that PostgreSQL gives to a
- * user without the right to change the session's user.
+ * SQL that fails with the error that PostgreSQL gives to a user without the right to change the session's
+ * user.
  */
 const RAISE_DENIED = `DO $$ BEGIN RAISE EXCEPTION 'permission denied to set session authorization' USING ERRCODE = '42501'; END $$`
 
@@ -119,8 +119,8 @@ export class Statements {
   }
 
   /**
-   * Records the statements of a batch that was answered without
-   * the engine, so that a later batch can refer to them.
+   * Records the statements of a batch that was answered without the engine, so that a later batch can refer
+   * to them.
    */
   noteUnsent(frames: readonly Frame[]): void {
     const { restored, parsed } = this.rewrite(frames)
@@ -231,8 +231,8 @@ export class Statements {
   }
 
   /**
-   * Returns SQL in which a DEALLOCATE of one of the client's
-   * statements has the private name. Other SQL is unchanged.
+   * Returns SQL in which a DEALLOCATE of one of the client's statements has the private name. Other SQL is
+   * unchanged.
    */
   #rewriteDeallocate(sql: string): string {
     const [, quoted, plain] = DEALLOCATE.exec(sql) ?? []

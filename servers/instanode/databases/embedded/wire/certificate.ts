@@ -10,8 +10,8 @@ export interface ServerCertificate {
 }
 
 /**
- * Creates a self-signed certificate for localhost. Takes about 15 ms
- * (measured), so it is created for the first encrypted connection.
+ * Creates a self-signed certificate for localhost. Takes about 15 ms (measured), so it is created for the
+ * first encrypted connection.
  */
 export async function makeCertificate(): Promise<ServerCertificate> {
   const { generate } = await import('selfsigned')

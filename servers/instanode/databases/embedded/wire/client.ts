@@ -7,8 +7,8 @@ import { backendKeyData, type PgError, parameterStatus, pgErrorResponse, readyFo
 import { BadFrame, BODY, type Frame, Framer, frame, int32, readCstring } from './frames.js'
 
 /**
- * Longest message that is accepted, in bytes: 64 MB. PostgreSQL accepts
- * 1 GB, which would be too much in a process that all databases share.
+ * Longest message that is accepted, in bytes: 64 MB. PostgreSQL accepts 1 GB, which would be too much in a
+ * process that all databases share.
  */
 const LONGEST_MESSAGE = 64 * 1024 * 1024
 
@@ -37,8 +37,8 @@ export interface ClientOptions {
 }
 
 /**
- * The connection of a client that has logged in. Splits the client's messages
- * into batches, and passes one batch after the other to the session.
+ * The connection of a client that has logged in. Splits the client's messages into batches, and passes one
+ * batch after the other to the session.
  *
  * A batch ends with a Query, Sync, FunctionCall or Flush message.
  */

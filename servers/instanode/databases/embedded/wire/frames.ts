@@ -10,8 +10,8 @@ export interface Frame {
 const HEADER = 5
 
 /**
- * Thrown for a message that cannot be read: its length is
- * impossible or too large, or one of its strings has no end.
+ * Thrown for a message that cannot be read: its length is impossible or too large, or one of its strings has
+ * no end.
  */
 export class BadFrame extends Error {}
 

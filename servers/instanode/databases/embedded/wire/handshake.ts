@@ -62,8 +62,8 @@ export function readStartup(body: Buffer): StartupMessage {
 const LONGEST_PROOF = 65_535
 
 /**
- * First byte of a TLS handshake. A client with
- * `sslnegotiation=direct` starts with it and sends no SSLRequest.
+ * First byte of a TLS handshake. A client with `sslnegotiation=direct` starts with it and sends no
+ * SSLRequest.
  */
 const TLS_HANDSHAKE_RECORD = 0x16
 
@@ -100,8 +100,8 @@ export interface AuthContext {
 }
 
 /**
- * Logs a client in on a new socket: TLS if the client asks
- * for it, the start-up message, and the password by SCRAM.
+ * Logs a client in on a new socket: TLS if the client asks for it, the start-up message, and the password by
+ * SCRAM.
  *
  * The caller checks the name of the database after the password, as PostgreSQL does. So a client without a
  * password cannot learn which databases exist.
@@ -220,8 +220,8 @@ class Handshake {
   }
 
   /**
-   * Sends NegotiateProtocolVersion with the newest supported
-   * version and the options that the server does not know.
+   * Sends NegotiateProtocolVersion with the newest supported version and the options that the server does not
+   * know.
    */
   #negotiate(options: string[]): void {
     this.#socket.write(frame('v', int32(MAJOR_VERSION << 16), int32(options.length), ...options))
@@ -305,8 +305,8 @@ class SocketReader {
 export class BadExchange extends Error {}
 
 /**
- * SCRAM without channel binding. A connection without TLS
- * has no certificate, so it offers only this mechanism.
+ * SCRAM without channel binding. A connection without TLS has no certificate, so it offers only this
+ * mechanism.
  */
 const SCRAM = 'SCRAM-SHA-256'
 

@@ -11,8 +11,8 @@ import { Client } from './client.js'
 import { type HandshakeResult, handshake } from './handshake.js'
 
 /**
- * Milliseconds in which a client must log in. PostgreSQL allows 60 s
- * (`authentication_timeout`). A tenth is enough for clients on the same machine.
+ * Milliseconds in which a client must log in. PostgreSQL allows 60 s (`authentication_timeout`). A tenth is
+ * enough for clients on the same machine.
  */
 const HANDSHAKE_MS = 6_000
 
@@ -48,8 +48,8 @@ export class PgServer {
   #certificate: Promise<ServerCertificate> | undefined
   #handshakes = 0
   /**
-   * The process id that the last client received. Clients use such
-   * ids in cancel requests. No process of the system has them.
+   * The process id that the last client received. Clients use such ids in cancel requests. No process of the
+   * system has them.
    */
   #lastPid = 1000
 
