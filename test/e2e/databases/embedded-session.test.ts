@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded/embedded-databases.js'
 import { Clock } from '../../../shared/clock/clock.js'
@@ -9,6 +10,7 @@ import {
   connected,
   freshSpec,
   MB,
+  startEndless,
   type TestClient,
 } from '../../support/databases/databases.js'
 
@@ -101,6 +103,8 @@ describe('embedded databases', () => {
   it('names Flyway’s setting to a connection that waits for a transaction', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('BEGIN; SELECT pg_try_advisory_xact_lock(1)')
+    // The batch before this one has ended, so the session knows that the transaction is open.
+    await a.query('SELECT 1')
     const waiting = b.query('SELECT 1')
     waiting.catch(() => undefined)
     await advanceUntil(machine, 5_000, codeOf(waiting))
@@ -113,20 +117,17 @@ describe('embedded databases', () => {
 
   it('does not speak of a transaction to a connection that waits for a single statement', async () => {
     const [a, b] = [await connect(), await connect()]
-    const before = machine.pending
-    const running = codeOf(a.query('SELECT pg_sleep(60)'))
-    await machine.whenPending(before + 1)
+    await a.query('SET statement_timeout = 0')
+    const { ended } = await startEndless(a)
     const waiting = b.query('SELECT 1')
-    waiting.catch(() => undefined)
-    await machine.whenPending(before + 2)
-    await machine.advance(5_000)
+    await advanceUntil(machine, 5_000, codeOf(waiting))
     await expect(waiting).rejects.toMatchObject({
       code: '55P03',
       message: 'the statements of other connections have kept the database busy for more than 5000 ms',
       hint: expect.stringContaining('pg_cancel_backend'),
     })
     await cancel(a)
-    expect(await running).toBe('57014')
+    expect(await ended).toBe('57014')
   })
 
   it('lets who waits in time go on after the transaction', async () => {
@@ -158,10 +159,13 @@ describe('embedded databases', () => {
   it('cancels a statement that waits for its turn', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('BEGIN')
-    const before = machine.pending
     const waiting = codeOf(b.query('SELECT 1'))
-    await machine.whenPending(before + 1)
-    await cancel(b)
+    let ended = false
+    void waiting.finally(() => {
+      ended = true
+    })
+    // A request that arrives before the statement does nothing.
+    while (!ended) await cancel(b)
     expect(await waiting).toBe('57014')
     await a.query('ROLLBACK')
     expect(await b.value('SELECT 2')).toBe(2)
@@ -189,10 +193,10 @@ describe('embedded databases', () => {
     const [deaf, client] = [await connect(), await connect()]
     const elsewhere = await connect((await provider.provision(freshSpec())).url)
     await client.query('SET statement_timeout = 0')
-    deaf.connection.stream.pause()
-    const before = machine.pending
+    const begun = once(deaf.connection, 'dataRow')
     const unread = codeOf(deaf.query(`SELECT repeat('x', 100000) FROM generate_series(1, 500)`))
-    await machine.whenPending(before + 1)
+    await begun
+    deaf.connection.stream.pause()
     // Time for buffers to fill up.
     for (let i = 0; i < 100; i++) await elsewhere.query('SELECT 1')
     await machine.advance(30_000)

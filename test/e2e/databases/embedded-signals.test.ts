@@ -4,7 +4,14 @@ import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded
 import { frame, int32 } from '../../../servers/instanode/databases/embedded/wire/frames.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
-import { cancel, codeOf, connected, freshSpec, type TestClient } from '../../support/databases/databases.js'
+import {
+  cancel,
+  codeOf,
+  connected,
+  freshSpec,
+  startEndless,
+  type TestClient,
+} from '../../support/databases/databases.js'
 
 /** The process id that a client was told when it connected. */
 function pidOf(client: TestClient): number {
@@ -21,13 +28,6 @@ describe('signals between connections of an embedded database', () => {
     const client = await connected(url)
     clients.push(client)
     return client
-  }
-  /** @returns the SQLSTATE in which the endless statement of `client` ends, once it has begun */
-  const sleep = async (client: TestClient) => {
-    const before = machine.pending
-    const ended = codeOf(client.query('SELECT pg_sleep(3600)'))
-    await machine.whenPending(before + 1)
-    return { ended }
   }
 
   beforeAll(async () => {
@@ -50,7 +50,7 @@ describe('signals between connections of an embedded database', () => {
   ]
   it.each(ways)('cancels a running statement by %s, at once', async (_way, query) => {
     const [a, b] = [await connect(), await connect()]
-    const { ended } = await sleep(a)
+    const { ended } = await startEndless(a)
     expect((await b.query({ ...query(pidOf(a)), rowMode: 'array' })).rows).toEqual([[true]])
     expect(await ended).toBe('57014')
     expect(await a.value('SELECT 1')).toBe(1)
@@ -62,8 +62,7 @@ describe('signals between connections of an embedded database', () => {
     const pid = await a.value('SELECT pg_backend_pid()')
     expect(pid).toBe(pidOf(a))
     expect(await b.value('SELECT pg_backend_pid() AS pid')).toBe(pidOf(b))
-    await a.query('BEGIN')
-    const { ended } = await sleep(a)
+    const { ended } = await startEndless(a, 'BEGIN; ')
     expect(await b.value('SELECT pg_cancel_backend($1)', [pid])).toBe(true)
     expect(await ended).toBe('57014')
     expect(await codeOf(a.query('SELECT pg_backend_pid()'))).toBe('25P02')
@@ -89,7 +88,7 @@ describe('signals between connections of an embedded database', () => {
     const client = await connect()
     const notices: string[] = []
     client.on('notice', ({ message }) => notices.push(String(message)))
-    const { ended } = await sleep(other)
+    const { ended } = await startEndless(other)
     expect(await client.value('SELECT pg_cancel_backend($1)', [pidOf(other)])).toBe(false)
     expect(notices).toEqual([`PID ${pidOf(other)} is not a PostgreSQL server process`])
     await cancel(other)
@@ -99,7 +98,7 @@ describe('signals between connections of an embedded database', () => {
 
   it('answers a driver that describes first and executes later', async () => {
     const [a, b] = [await connect(), await connect()]
-    const { ended } = await sleep(a)
+    const { ended } = await startEndless(a)
     const types: string[] = []
     const answered = new Promise<void>(resolve => {
       b.connection.on('message', ({ name }) => {

@@ -68,6 +68,25 @@ export async function codeOf(work: Promise<unknown>): Promise<string | undefined
   }
 }
 
+/**
+ * Starts a statement that does not end. Resolves when it runs: three rows come before it, and the engine sends the first one at once,
+ * because they are larger than its output buffer of 64 KiB.
+ *
+ * @param first statements of the same batch, which run before it
+ * @returns the SQLSTATE in which it ends, or undefined if it does not fail
+ */
+export async function startEndless(
+  client: TestClient,
+  first = '',
+): Promise<{ ended: Promise<string | undefined> }> {
+  const begun = once(client.connection, 'dataRow')
+  const ended = codeOf(
+    client.query(`${first}SELECT repeat('x', 40000) FROM generate_series(1, 3); SELECT pg_sleep(3600)`),
+  )
+  await begun
+  return { ended }
+}
+
 /** Sends the protocol's CancelRequest for what `client` is running. */
 export async function cancel(client: pg.Client): Promise<void> {
   const request = Buffer.alloc(16)
