@@ -171,15 +171,14 @@ export function createApi(options: ApiOptions): HttpHandler {
   app.use(prepare)
 
   for (const { method, path, status = 200, run } of operations) {
-    app[METHODS[method]](path, async (request: Request, response: Response) => {
+    const route = app.route(path)
+    route[METHODS[method]](async (request: Request, response: Response) => {
       response.statusCode = status
       const value = await run(request, response)
       if (value !== undefined) options.send(response, value)
     })
-  }
-
-  for (const { method, path } of operations) {
-    app.all(path, (request, _response, next) => {
+    // `app.all` would add a handler for each of 34 methods, which takes most of the start of an instance.
+    route.all((request, _response, next) => {
       request.allowedMethods.push(method)
       next()
     })
