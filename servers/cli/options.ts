@@ -97,11 +97,11 @@ export const OPTIONS = {
   },
   protocol: {
     argument: 'REVISIONS',
-    otherwise: 'all; rehearse: 2025-03-26',
+    otherwise: 'all, or 2025-03-26 for rehearse',
     read: checkedBy(readRevisions),
     help:
       'MCP revisions that the servers accept, separated by commas: 2026-07-28, 2025-11-25 and earlier ' +
-      'ones; rehearse: the one revision of its calls',
+      'ones; for rehearse, the single revision of its calls',
   },
   world: {
     argument: 'WORLD',
@@ -147,7 +147,7 @@ export const OPTIONS = {
   port: {
     argument: 'PORT',
     read: readPort,
-    help: 'serves HTTP on this port instead of stdio; 0 picks a free one',
+    help: 'port of the gateway, which then serves HTTP instead of stdio; 0 picks a free one',
   },
   'upstream-header': {
     argument: 'NAME: VALUE',
@@ -214,10 +214,10 @@ export const OPTIONS = {
   },
   tools: {
     argument: 'PATTERN',
-    otherwise: 'the names of the stand-ins',
+    otherwise: 'the tool names of the stand-ins',
     help:
-      'pattern of the names that the gateway gives to tools, e.g. inst-{tool-kebab}; may contain {tool} ' +
-      'and {server}',
+      'pattern of the names that the gateway gives to tools; may contain {tool}, {tool-kebab} and {server}, ' +
+      'e.g. inst-{tool-kebab}',
   },
   attach: {
     help:
@@ -239,9 +239,7 @@ export const OPTIONS = {
     argument: 'SECONDS',
     otherwise: '5, and 0 for the builtin gateway',
     read: readDuration,
-    help:
-      'time after the last call in which the stand-ins still wait for calls that the gateway forwards ' +
-      'late',
+    help: 'how long the stand-ins wait, after the last call, for calls that the gateway forwards late',
   },
   'wait-windows': {
     argument: 'TIME',
@@ -312,7 +310,10 @@ function readPort(text: string, source: string): number {
 function readApprovalHold(text: string, source: string): number {
   const max = APPROVAL_TTL_MS / 1000
   return (
-    readWholeNumber(text, source, { max, hint: ' in whole seconds, because an approval expires then' }) * 1000
+    readWholeNumber(text, source, {
+      max,
+      hint: ' whole seconds, because an approval expires after that time',
+    }) * 1000
   )
 }
 

@@ -45,7 +45,8 @@ interface Parts {
   readonly approvals: Approvals
   readonly grants: Grants
   readonly routes: UpstreamRoutes
-  readonly own: readonly Clock[]
+  /** The clock of the machine, which ends with the gateway. */
+  readonly machine: Clock
   readonly holdMs: number
 }
 
@@ -105,16 +106,13 @@ export class Gateway {
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
     const enforcement = new Enforcement({ clock, audit, approvals, holdMs: approvalHoldMs, denialText, log })
     const routes = await openUpstream(options, { enforcement, grants, clock, machine, ids, log })
-    const gateway = new Gateway({ audit, approvals, grants, routes, own: [machine], holdMs: approvalHoldMs })
+    const gateway = new Gateway({ audit, approvals, grants, routes, machine, holdMs: approvalHoldMs })
     try {
       if (options.http !== false) gateway.#listener = await listen(options, routes.handler)
       const { host, allowedHosts, approvalPort } = options
       if (approvalPort !== undefined) {
-        const listen = {
-          port: approvalPort,
-          ...defined({ host, allowedHosts }),
-        }
-        gateway.#decisions = await listenForDecisions({ approvals, listen, log })
+        const address = { port: approvalPort, ...defined({ host, allowedHosts }) }
+        gateway.#decisions = await listenForDecisions({ approvals, listen: address, log })
       }
     } catch (error) {
       await gateway.close()
@@ -169,7 +167,10 @@ export class Gateway {
     }
   }
 
-  /** True if the gateway gives a caller the grant of its account at the upstream. */
+  /**
+   * True if each account of the upstream has a grant of its own, and the gateway knows a caller's account by
+   * its token.
+   */
   get knowsAccounts(): boolean {
     const { grants } = this.#parts
     return grants.identifiesCallers && !grants.configured
@@ -208,7 +209,7 @@ export class Gateway {
   }
 
   async #close(): Promise<void> {
-    const { routes, approvals, audit, own } = this.#parts
+    const { routes, approvals, audit, machine } = this.#parts
     approvals.close()
     routes.failPending()
     // Calls that waited for an approval are answered in microtasks. These run before `setImmediate`.
@@ -218,7 +219,7 @@ export class Gateway {
     await this.#decisions?.close()
     await routes.close()
     await audit.close()
-    for (const clock of own) clock.close()
+    machine.close()
   }
 
   /** Returns all engines. An engine that several grants share is returned once. */

@@ -116,8 +116,8 @@ type LineOf = (path: readonly PropertyKey[]) => number
 export interface ScenarioReading {
   readonly scenario: Scenario
   /**
-   * The places of the calls that have neither `expect` nor `limit`, e.g.
-   * `scenario.yaml:7: scenario.steps[2]`.
+   * The places of the calls that have neither `expect` nor `limit`, e.g. `scenario.yaml:7:
+   * scenario.steps[2]`.
    */
   readonly withoutExpect: readonly string[]
 }

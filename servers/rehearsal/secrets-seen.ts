@@ -12,8 +12,8 @@ export class SecretsSeen {
   }
 
   /**
-   * Returns a sentence for each kind of secret, which names the tools, e.g.
-   * `results carry a database URL …: create_postgres`.
+   * Returns a sentence for each kind of secret, which names the tools, e.g. `results carry a database URL …:
+   * create_postgres`.
    */
   sentences(): string[] {
     return [...this.#seen].map(([passes, tools]) => `${passes}, as seen here: ${[...tools].join(', ')}`)

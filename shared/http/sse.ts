@@ -60,7 +60,7 @@ export class SseStream {
   }
 
   /** Sends one message like {@link send}, but the event has no name. */
-  sendBare(message: object): number {
+  sendData(message: object): number {
     return this.#write('', message)
   }
 

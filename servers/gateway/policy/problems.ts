@@ -28,8 +28,8 @@ export class PolicyRefusal extends Refusal {
 }
 
 /**
- * Formats a problem as one line, such as
- * `policy.json:7: tools.x.limits[0].max is "30": write a whole number, 1 or more`.
+ * Formats a problem as one line, such as `policy.json:7: tools.x.limits[0].max is "30": write a whole number,
+ * 1 or more`.
  */
 export function sentenceOf(file: string, { line, key, message, remedy }: Problem): string {
   return `${file}:${line}: ${key === '' ? '' : `${cut(key)} `}${message}: ${remedy}`

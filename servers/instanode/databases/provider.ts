@@ -58,7 +58,7 @@ export interface DatabaseCopies {
   readonly names: readonly string[]
 }
 
-/** The kind of the provider and its notes, for the state of the server. */
+/** The kind of a provider and its notes, as the control plane shows them. */
 export interface ProviderInfo {
   kind: 'embedded' | 'server'
   /** Sentences for the operator, for example that an extension is missing. */

@@ -12,13 +12,16 @@ const version = signal(0)
 /** Number of entries that the journal had dropped before the page was opened. */
 const droppedBefore = signal(0)
 
-/** Number of old entries that the page no longer shows. */
+/**
+ * Number of older entries that are not in the list. The journal dropped them before the page was opened, or
+ * the page did later.
+ */
 export const dropped = computed(() => droppedBefore.value + (version.value >= 0 ? log.dropped : 0))
 
 /** The calls, the oldest first. */
 export const calls = computed(() => (version.value >= 0 ? [...log.calls] : []))
 
-/** The filter, and the open and the focused row, of the list of calls. */
+/** The state of the list of calls: its filter, its open row and its focused row. */
 export const callView = new LogView(calls, CALLS)
 
 /** Updates the version at most once in each frame, however many calls arrive. */
@@ -32,10 +35,10 @@ export function recordCall(entry: EntryJson): void {
 }
 
 /**
- * Records how many entries the journal had dropped before the page was opened. The log itself counts the
- * entries that are dropped later.
+ * Records how many entries the journal had dropped before the page was opened. Does nothing once the log has
+ * calls, because the log counts the entries that are dropped later.
  *
- * @param dropped number of entries that the journal has dropped so far
+ * @param dropped number of entries that the journal has dropped
  */
 export function recordGap(dropped: number): void {
   if (log.calls.length === 0) droppedBefore.value = dropped

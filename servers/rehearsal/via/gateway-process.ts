@@ -40,20 +40,20 @@ export interface GatewayProcessOptions {
 /**
  * A gateway that the rehearsal starts, in its own process group.
  *
- * `HOME` and `{tmp}` are a temporary folder, so that a gateway's counters do not outlive it. `close` ends the
+ * `HOME` and `{tmp}` are a temporary folder, so that the next run does not find counters that a gateway has stored. `close` ends the
  * whole process group, because `npx` and shells start further processes.
  */
 export class GatewayProcess {
-  readonly #process: ChildProcess
+  readonly #child: ChildProcess
   readonly #options: GatewayProcessOptions
   readonly #folder: string
-  readonly #over: Promise<void>
-  readonly #onExit = () => this.#kill('SIGKILL')
+  readonly #whenEnded: Promise<void>
+  readonly #killOnExit = () => this.#kill('SIGKILL')
   #output = ''
-  #ended: string | undefined
+  #howEnded: string | undefined
 
   private constructor(child: ChildProcess, folder: string, options: GatewayProcessOptions) {
-    this.#process = child
+    this.#child = child
     this.#folder = folder
     this.#options = options
     const keep = (chunk: Buffer) => {
@@ -67,10 +67,10 @@ export class GatewayProcess {
       const lines = new LineReader(onLine, () => undefined, MAX_LINE_BYTES)
       child.stdout?.on('data', (chunk: Buffer) => lines.push(chunk))
     }
-    this.#over = new Promise(resolve => {
+    this.#whenEnded = new Promise(resolve => {
       const end = (why: string) => {
-        if (this.#ended !== undefined) return
-        this.#ended = why
+        if (this.#howEnded !== undefined) return
+        this.#howEnded = why
         resolve()
         options.onEnd?.()
       }
@@ -81,10 +81,10 @@ export class GatewayProcess {
         machine.wakeAt(machine.now() + PIPES_MS, () => end(endOf(code, signal)))
       })
       child.once('error', (error: NodeJS.ErrnoException) =>
-        end(error.code === 'ENOENT' ? 'is no program that can be found' : error.message),
+        end(error.code === 'ENOENT' ? 'was not found' : `cannot be started (${error.message})`),
       )
     })
-    process.once('exit', this.#onExit)
+    process.once('exit', this.#killOnExit)
   }
 
   /**
@@ -116,14 +116,14 @@ export class GatewayProcess {
     await started.close()
     throw new Refusal(
       'cannot_start',
-      `the gateway ${JSON.stringify(program)} ${started.#ended ?? 'cannot be started'}`,
+      `the gateway ${JSON.stringify(program)} ${started.#howEnded ?? 'cannot be started'}`,
       'check the command behind --',
     )
   }
 
   /** How the process ended, e.g. `ended with code 1`. Undefined while it runs. */
   get ended(): string | undefined {
-    return this.#ended
+    return this.#howEnded
   }
 
   /** The output of the gateway. Only the last {@link KEPT_CHARS} characters are kept. */
@@ -139,32 +139,32 @@ export class GatewayProcess {
 
   /** Writes a line to the stdin of the gateway. */
   write(line: string): void {
-    if (this.#ended === undefined) this.#process.stdin?.write(`${line}\n`)
+    if (this.#howEnded === undefined) this.#child.stdin?.write(`${line}\n`)
   }
 
   /** Ends the process group of the gateway, and removes the temporary folder. */
   async close(): Promise<void> {
     const { machine } = this.#options
-    this.#process.stdin?.end()
+    this.#child.stdin?.end()
     this.#kill('SIGTERM')
     const kill = machine.wakeAt(machine.now() + END_MS, () => this.#kill('SIGKILL'))
-    await this.#over
+    await this.#whenEnded
     kill.cancel()
     // Other processes of the group may still be running after the gateway has ended.
     this.#kill('SIGKILL')
-    process.off('exit', this.#onExit)
-    for (const pipe of [this.#process.stdin, this.#process.stdout, this.#process.stderr]) pipe?.destroy()
+    process.off('exit', this.#killOnExit)
+    for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe?.destroy()
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 })
   }
 
   #kill(signal: NodeJS.Signals): void {
-    const { pid } = this.#process
+    const { pid } = this.#child
     if (pid === undefined) return
     try {
       process.kill(-pid, signal)
     } catch {
       // The group has ended, or this system has no process groups.
-      this.#process.kill(signal)
+      this.#child.kill(signal)
     }
   }
 }

@@ -19,7 +19,10 @@ import * as schema from './schemas.js'
 /** Length of an X25519 public key in bytes. */
 const BOX_PUB_BYTES = 32
 
-/** Returns the routes of presence: the event stream of a room, and the report that an agent listens. */
+/**
+ * Returns the routes of presence: the event stream of a room, and the request by which an agent reports that
+ * it listens.
+ */
 export function presenceOperations(context: RestContext): Operation[] {
   const { local, limits } = context
   const streams = new StreamCounts(limits.streamsPerAddress)
@@ -82,11 +85,11 @@ async function writeEvents(
   const options = { after: numberOf(request, 'after', 0), ...readParticipant(request) }
   try {
     for await (const event of local.eventStreams.subscribe(roomId, options, signal)) {
-      stream.sendBare(eventJson(roomId, event))
+      stream.sendData(eventJson(roomId, event))
       if (response.writableNeedDrain) await once(response, 'drain', { signal })
     }
   } catch (error) {
-    if (error instanceof ServiceRefusal) stream.sendBare({ type: 'error', error: error.body.error })
+    if (error instanceof ServiceRefusal) stream.sendData({ type: 'error', error: error.body.error })
     else if (!signal.aborted) throw error
   }
   stream.end()
@@ -100,7 +103,7 @@ function readParticipant({ query }: Request): ParticipantInfo {
 
 /**
  * Returns a public key in base64 that has 40 to 64 characters and decodes to 32 bytes. Any other value gives
- * undefined, and the participant is shown without a key. The service's numbers.
+ * undefined, and the participant is shown without a key. These are the limits of the real service.
  */
 function readBoxPub(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length < 40 || value.length > 64) return undefined

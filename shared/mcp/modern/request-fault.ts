@@ -15,7 +15,7 @@ export interface RequestFault {
  *
  * @param mismatched the headers that differ from the body, `MCP-Protocol-Version` first
  * @param revisions the modern revisions that are served
- * @returns `unsupported` for a version that is not served. Undefined for a request that breaks no rule
+ * @returns `unsupported` for a well-formed version that is not served. Undefined for a request that breaks no rule
  */
 export function requestFault(
   { params }: RequestLike,
@@ -23,8 +23,8 @@ export function requestFault(
   revisions: readonly string[],
 ): RequestFault | 'unsupported' | undefined {
   const invalid = (message: string) => ({ code: RpcCode.invalidParams, message })
-  const wrongVersion = versionFault(params)
-  if (wrongVersion !== undefined) return invalid(wrongVersion)
+  const malformedVersion = versionFault(params)
+  if (malformedVersion !== undefined) return invalid(malformedVersion)
   const [first] = mismatched
   if (first?.header === VERSION_HEADER) return headerFault(first)
   const meta = metaOf({ params }) ?? {}

@@ -54,7 +54,7 @@ describe('a gateway that is started', () => {
   it('and does not exist is told in one sentence', async () => {
     const via = command({ template: ['no-such-program', '{port}'], policyFile: POLICY })
     await expect(rehearse({ policy: POLICY, via })).rejects.toThrow(
-      'the gateway "no-such-program" is no program that can be found: check the command behind --',
+      'the gateway "no-such-program" was not found: check the command behind --',
     )
   })
 

@@ -10,18 +10,18 @@ import { exitSignal } from '../../../../../shared/util/exit-signals.js'
 import { packTemplate, startParameters, TEMPLATE_FILE } from './template.js'
 
 /**
- * Milliseconds in which the build must end. It usually
- * takes 5 s, and counts as hung after a hundred times that.
+ * Milliseconds in which the build must end. It usually takes 5 s, and counts as hung after a hundred times
+ * that.
  */
 const LIMIT_MS = 500_000
 
 /**
- * Builds the template: the data directory that every embedded
- * database starts from. It is a step of `npm run build`.
+ * Builds the template: the data directory that every embedded database starts from. It is a step of `npm run
+ * build`.
  *
- * Without a template, every new database would need these 5 s. The engine
- * blocks its thread, so it runs in a worker thread. The main thread ends
- * the worker at the time limit or on a signal, and then removes the files.
+ * Without a template, every new database would need these 5 s. The engine blocks its thread, so it runs in a
+ * worker thread. The main thread ends the worker at the time limit or on a signal, and then removes the
+ * files.
  *
  * @param folder the directory for the packed template. It is created if it is missing.
  */
