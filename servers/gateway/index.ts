@@ -105,7 +105,13 @@ export class Gateway {
     const audit = new Audit(error => log.error('a listener of the audit failed', error), file)
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
     const enforcement = new Enforcement({ clock, audit, approvals, holdMs: approvalHoldMs, denialText, log })
-    const routes = await openUpstream(options, { enforcement, grants, clock, machine, ids, log })
+    const routes = await openUpstream(options, { enforcement, grants, clock, machine, ids, log }).catch(
+      async error => {
+        await audit.close()
+        machine.close()
+        throw error
+      },
+    )
     const gateway = new Gateway({ audit, approvals, grants, routes, machine, holdMs: approvalHoldMs })
     try {
       if (options.http !== false) gateway.#listener = await listen(options, routes.handler)

@@ -138,7 +138,7 @@ export function inWords(expected: ExpectedFields): string {
 
 /** Formats an entry as one line: number, caller, tool or method, and outcome. */
 function asLine({ seq, caller, tool, method, outcome }: JournalEntry): string {
-  return `#${seq} ${caller || 'nobody'} ${tool ?? method ?? 'no message'} ${outcome ?? 'under way'}`
+  return `#${seq} ${caller || 'an unknown caller'} ${tool ?? method ?? 'no message'} ${outcome ?? 'under way'}`
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { StoreDatabase } from './store-database.js'
 
 /** Interval at which a waiting replica reads how far the other replicas have come, in milliseconds. */
-const LOOK_MS = 10
+const POLL_INTERVAL_MS = 10
 
 /**
  * Tracks how far each replica has come in a sequence of numbered steps: the changes of the clock, or the
@@ -41,13 +41,13 @@ export class Progress {
   /**
    * Waits until every live replica has reached a step, or the time limit is over.
    *
-   * @param patienceMs time limit, in milliseconds of machine time
+   * @param timeoutMs time limit, in milliseconds of machine time
    * @returns the names of the replicas that have not reached the step
    * @throws StoreUnavailable
    */
-  async gathered(step: number, patienceMs: number): Promise<string[]> {
+  async waitForOthers(step: number, timeoutMs: number): Promise<string[]> {
     const { machine } = this.#store
-    const until = machine.now() + patienceMs
+    const until = machine.now() + timeoutMs
     for (;;) {
       const behind = await this.#store.read<{ name: string }>(
         `SELECT coalesce(instance, 'replica ' || number) AS name FROM live_replicas WHERE ${this.#column} < $1`,
@@ -55,7 +55,7 @@ export class Progress {
       )
       if (behind.length === 0 || machine.now() >= until) return behind.map(({ name }) => name)
       await new Promise<void>(resolve => {
-        machine.wakeAt(machine.now() + LOOK_MS, resolve)
+        machine.wakeAt(machine.now() + POLL_INTERVAL_MS, resolve)
       })
     }
   }

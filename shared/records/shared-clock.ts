@@ -38,13 +38,13 @@ interface Lead {
  * Interval at which a replica compares its machine's time with the time of the store's machine, in
  * milliseconds.
  */
-const LOOK_MS = 2_000
+const READ_INTERVAL_MS = 2_000
 
 /**
  * Maximum time that a change of the clock waits for other replicas, in milliseconds. A replica that hangs
  * must not block it for longer.
  */
-const PATIENCE_MS = 5_000
+const FOLLOW_TIMEOUT_MS = 5_000
 
 /**
  * Change of the server's lead that is ignored, in milliseconds. After a larger change, a real clock is set
@@ -74,7 +74,7 @@ export class SharedClock implements ClockDriver {
   readonly #options: SharedClockOptions
   readonly #controls: ClockControls
   readonly #progress: Progress
-  readonly #looks = new OneAtATime()
+  readonly #readLock = new OneAtATime()
   /** The latest record that this replica's clock has followed. */
   #row: ClockRecord
   #lead: Lead
@@ -115,7 +115,7 @@ export class SharedClock implements ClockDriver {
       // The promise is awaited below. This handler prevents an unhandled rejection until then.
       walking.catch(() => undefined)
       // A replica that hangs, even this one, must not keep the other replicas from further changes.
-      await this.#gathered(row.version)
+      await this.#waitForOthers(row.version)
       return { target, walking }
     })
     await walking
@@ -129,7 +129,7 @@ export class SharedClock implements ClockDriver {
           const { row } = await this.#decide(() => ({ ...snapshot, walk: false }))
           await this.#follow(row)
           // Waits, so that no replica uses the new state with the old time.
-          await this.#gathered(row.version)
+          await this.#waitForOthers(row.version)
         }),
       ),
     )
@@ -148,19 +148,19 @@ export class SharedClock implements ClockDriver {
     this.#closed = true
     this.#wakeup?.cancel()
     this.#unwatch()
-    await this.#look()
+    await this.#read()
     await this.#progress.leave().catch(() => undefined)
   }
 
   async #begin(row: ClockRecord): Promise<void> {
     this.#unwatch = this.#options.records.watch(CLOCK, ({ own }) => {
-      if (!own) void this.#look()
+      if (!own) void this.#read()
     })
     await this.#controls.inTurn(() => this.#follow({ ...row, walk: false }))
     // From here on the other replicas wait for this one. The clock may have been moved after its record was
     // read.
-    await this.#look()
-    this.#lookLater()
+    await this.#read()
+    this.#readLater()
   }
 
   /** Runs `work` while no other work moves the clock on any replica. */
@@ -201,13 +201,13 @@ export class SharedClock implements ClockDriver {
     })
   }
 
-  /** Resolves when every live replica has reached a version, or {@link PATIENCE_MS} is over. */
-  async #gathered(version: number): Promise<void> {
+  /** Resolves when every live replica has reached a version, or {@link FOLLOW_TIMEOUT_MS} is over. */
+  async #waitForOthers(version: number): Promise<void> {
     const { log } = this.#options
     try {
-      const behind = await this.#progress.gathered(version, PATIENCE_MS)
+      const behind = await this.#progress.waitForOthers(version, FOLLOW_TIMEOUT_MS)
       if (behind.length === 0) return
-      log.warn(`the clock was moved, and ${behind.join(', ')} did not follow within ${PATIENCE_MS} ms`)
+      log.warn(`the clock was moved, and ${behind.join(', ')} did not follow within ${FOLLOW_TIMEOUT_MS} ms`)
     } catch (error) {
       // The clock has been moved. The other replicas follow when the store is reachable again.
       if (!(error instanceof StoreUnavailable)) throw error
@@ -216,14 +216,14 @@ export class SharedClock implements ClockDriver {
   }
 
   /** Reads the record and moves this replica's clock to it. */
-  #look(): Promise<void> {
-    return this.#looks.run('', async () => {
+  #read(): Promise<void> {
+    return this.#readLock.run('', async () => {
       if (this.#closed) return
       try {
         const { row, lead } = await read(this.#options)
         await this.#controls.inTurn(async () => {
           await this.#follow(row)
-          await this.#mend(lead)
+          await this.#correctLead(lead)
         })
       } catch (error) {
         // The clock continues unchanged. The next regular read tries again.
@@ -234,7 +234,7 @@ export class SharedClock implements ClockDriver {
   }
 
   /** Corrects the server's lead if the time of one of the two machines was set. */
-  async #mend(lead: Lead): Promise<void> {
+  async #correctLead(lead: Lead): Promise<void> {
     const apart = Math.abs(lead.ms - this.#lead.ms)
     if (apart <= TOLERATED_MS + lead.error + this.#lead.error) return
     this.#options.log.warn(`the machine's time and the store's have moved apart by ${Math.round(apart)} ms`)
@@ -242,11 +242,11 @@ export class SharedClock implements ClockDriver {
     if (this.#row.mode === 'real') await this.#controls.go(positionOf(this.#row, lead), false)
   }
 
-  #lookLater(): void {
+  #readLater(): void {
     const { machine } = this.#options.store
-    this.#wakeup = machine.wakeAt(machine.now() + LOOK_MS, () => {
-      this.#lookLater()
-      void this.#look()
+    this.#wakeup = machine.wakeAt(machine.now() + READ_INTERVAL_MS, () => {
+      this.#readLater()
+      void this.#read()
     })
   }
 }

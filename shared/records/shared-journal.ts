@@ -40,7 +40,7 @@ const PAGE = 500
  * Reads the rows after position $1. Rows of replica $2, which is the reader, come without their entries. The
  * limit is a literal and the state is limited to one row, because the planner otherwise assumes many rows.
  */
-const BEHIND = `
+const READ_AFTER = `
   SELECT generation, place, entry, lost
   FROM (SELECT generation FROM journal_state LIMIT 1) AS state LEFT JOIN LATERAL (
     SELECT place, CASE WHEN replica <> $2 THEN entry END AS entry, CASE WHEN replica <> $2 THEN lost ELSE 0 END AS lost
@@ -79,7 +79,7 @@ const TRIM = `
 const known = z.object(entryJson.shape)
 
 /** Parses an entry that another replica has written. Returns undefined if the text is not an entry. */
-function adopted(text: string): EntryJson | undefined {
+function parseEntry(text: string): EntryJson | undefined {
   try {
     return known.parse(JSON.parse(text))
   } catch {
@@ -90,22 +90,22 @@ function adopted(text: string): EntryJson | undefined {
 const TOPIC = { written: 'journal-written', cleared: 'journal-cleared' }
 
 /** The partition that counts the requests to all replicas to write their queued entries. */
-const CALLS = 'store/journal/calls'
+const WRITE_REQUESTS = 'store/journal/calls'
 
 /** Maximum time that a replica waits for the other replicas to write their entries, in milliseconds. */
-const PATIENCE_MS = 2_000
+const WRITE_TIMEOUT_MS = 2_000
 
 /**
  * Delay before an ended entry is written, in milliseconds. Entries that end during the delay are written
  * together. Other replicas usually receive an entry after this delay.
  */
-const GATHER_MS = 50
+const BATCH_DELAY_MS = 50
 
 /**
  * Interval of reads from the store, in milliseconds, because a notice can be lost. A failed write is repeated
  * after the same time.
  */
-const LOOK_MS = 2_000
+const READ_INTERVAL_MS = 2_000
 
 /**
  * `entries`: how many entries the store keeps. `every`: how many entries a replica writes before it deletes
@@ -133,11 +133,11 @@ export interface SharedJournalOptions {
  */
 export class SharedJournal implements JournalShare {
   readonly #options: SharedJournalOptions
-  readonly #hands: JournalSink
+  readonly #sink: JournalSink
   readonly #queue = new JournalQueue()
   /** Runs reads, writes and clears one at a time. */
-  readonly #turns = new OneAtATime()
-  readonly #leave: (() => void)[] = []
+  readonly #lock = new OneAtATime()
+  readonly #subscriptions: (() => void)[] = []
   /** Records the latest write request that each replica has completed. */
   readonly #progress: Progress
   #generation = 0
@@ -150,20 +150,20 @@ export class SharedJournal implements JournalShare {
    */
   #clearing = 0
   #flushAt: { cancel(): void } | undefined
-  #lookAt: { cancel(): void } | undefined
+  #readAt: { cancel(): void } | undefined
   #closed = false
 
-  private constructor(options: SharedJournalOptions, hands: JournalSink) {
+  private constructor(options: SharedJournalOptions, sink: JournalSink) {
     this.#options = options
-    this.#hands = hands
+    this.#sink = sink
     this.#progress = new Progress(options.store, 'journal')
   }
 
   /** Joins a journal to the store's journal, and reads the latest entries. @throws StoreUnavailable */
   static async join(options: SharedJournalOptions): Promise<SharedJournal> {
     let shared: SharedJournal | undefined
-    options.journal.shareBy(hands => {
-      shared = new SharedJournal(options, hands)
+    options.journal.shareBy(sink => {
+      shared = new SharedJournal(options, sink)
       return shared
     })
     if (shared === undefined) throw new Error('a journal that is off cannot be shared')
@@ -179,14 +179,14 @@ export class SharedJournal implements JournalShare {
   ended(entry: JournalEntry): void {
     this.#queue.add(entry)
     if (this.#queue.full) this.#flushSoon(0)
-    else if (this.#flushAt === undefined) this.#flushSoon(GATHER_MS)
+    else if (this.#flushAt === undefined) this.#flushSoon(BATCH_DELAY_MS)
   }
 
   async cleared(): Promise<void> {
     const { store } = this.#options
     this.#queue.clear()
     this.#clearing++
-    await this.#turns.run('', async () => {
+    await this.#lock.run('', async () => {
       try {
         const generation = await store.transaction(async tx => {
           tx.send(LOCK)
@@ -200,12 +200,12 @@ export class SharedJournal implements JournalShare {
       }
     })
     // The other replicas have to learn of the new generation before they write again.
-    await this.#allWritten()
+    await this.#requestWrites()
   }
 
   async refresh(): Promise<boolean> {
     try {
-      const all = await this.#allWritten()
+      const all = await this.#requestWrites()
       await this.#read()
       return all
     } catch (error) {
@@ -218,34 +218,34 @@ export class SharedJournal implements JournalShare {
   async close(): Promise<void> {
     this.#closed = true
     this.#flushAt?.cancel()
-    this.#lookAt?.cancel()
-    for (const leave of this.#leave) leave()
+    this.#readAt?.cancel()
+    for (const leave of this.#subscriptions) leave()
     await this.flush()
     await this.#progress.leave().catch(() => undefined)
   }
 
   /** Writes the queued entries, if the store is reachable. */
   async flush(): Promise<void> {
-    await this.#flush().catch(error => this.#complain(error))
+    await this.#flush().catch(error => this.#logError(error))
   }
 
   async #begin(): Promise<void> {
     const { store, records } = this.#options
     const { notices } = store
-    const read = () => void this.#read().catch(error => this.#complain(error))
-    this.#leave.push(
+    const read = () => void this.#read().catch(error => this.#logError(error))
+    this.#subscriptions.push(
       notices.on(TOPIC.written, (_, own) => {
         if (!own) read()
       }),
       notices.on(TOPIC.cleared, (generation, own) => {
-        if (!own) this.#forget(Number(generation))
+        if (!own) this.#followClear(Number(generation))
       }),
       notices.onGap(() => {
         read()
         if (this.#queue.size > 0) this.#flushSoon(0)
       }),
-      records.watch(CALLS, ({ own }) => {
-        if (!own) void this.#answer().catch(error => this.#complain(error))
+      records.watch(WRITE_REQUESTS, ({ own }) => {
+        if (!own) void this.#completeRequest().catch(error => this.#logError(error))
       }),
     )
     const [latest] = await store.read<{ generation: number; after: number; older: number }>(LATEST, [
@@ -253,10 +253,10 @@ export class SharedJournal implements JournalShare {
     ])
     this.#generation = latest?.generation ?? 0
     this.#place = latest?.after ?? 0
-    if (latest !== undefined && latest.older > 0) this.#hands.lose(latest.older)
+    if (latest !== undefined && latest.older > 0) this.#sink.lose(latest.older)
     await this.#read()
-    await this.#answer()
-    this.#lookLater()
+    await this.#completeRequest()
+    this.#readLater()
   }
 
   /**
@@ -265,8 +265,8 @@ export class SharedJournal implements JournalShare {
    * @returns whether every live replica did so in time
    * @throws StoreUnavailable
    */
-  async #allWritten(): Promise<boolean> {
-    const call = await this.#options.records.transaction(CALLS, tx => {
+  async #requestWrites(): Promise<boolean> {
+    const call = await this.#options.records.transaction(WRITE_REQUESTS, tx => {
       const calls = tx.table<number>('calls')
       const next = (calls.get('latest') ?? 0) + 1
       calls.set('latest', next)
@@ -274,13 +274,13 @@ export class SharedJournal implements JournalShare {
       return next
     })
     await this.#progress.report(call)
-    return (await this.#progress.gathered(call, PATIENCE_MS)).length === 0
+    return (await this.#progress.waitForOthers(call, WRITE_TIMEOUT_MS)).length === 0
   }
 
   /** Writes the queued entries and reports the latest request as completed. */
-  async #answer(): Promise<void> {
+  async #completeRequest(): Promise<void> {
     const { records } = this.#options
-    const call = await records.transaction(CALLS, tx => tx.table<number>('calls').get('latest') ?? 0)
+    const call = await records.transaction(WRITE_REQUESTS, tx => tx.table<number>('calls').get('latest') ?? 0)
     await this.#flush()
     await this.#progress.report(call)
   }
@@ -292,15 +292,15 @@ export class SharedJournal implements JournalShare {
     this.#flushAt = machine.wakeAt(machine.now() + ms, () => {
       this.#flushAt = undefined
       void this.#flush().catch(error => {
-        this.#complain(error)
-        this.#flushSoon(LOOK_MS)
+        this.#logError(error)
+        this.#flushSoon(READ_INTERVAL_MS)
       })
     })
   }
 
   /** Writes all queued entries. Entries stay in the queue until they are written. @throws StoreUnavailable */
   #flush(): Promise<void> {
-    return this.#turns.run('', async () => {
+    return this.#lock.run('', async () => {
       while (this.#queue.size > 0 || this.#queue.lost > 0) await this.#write()
     })
   }
@@ -329,48 +329,48 @@ export class SharedJournal implements JournalShare {
 
   /** Reads the entries that the other replicas have written since the last read. @throws StoreUnavailable */
   #read(): Promise<void> {
-    return this.#turns.run('', async () => {
+    return this.#lock.run('', async () => {
       const { store } = this.#options
       for (let more = true; more; ) {
-        const rows = await store.read<JournalRow>(BEHIND, [this.#place, store.replica])
+        const rows = await store.read<JournalRow>(READ_AFTER, [this.#place, store.replica])
         const generation = rows[0]?.generation ?? 0
         if (this.#clearing > 0) return
-        this.#forget(generation)
+        this.#followClear(generation)
         more = rows.length === PAGE
         // The journal was cleared after the query, so its rows are outdated. The loop reads again.
         if (generation < this.#generation) more = true
-        else for (const row of rows) this.#take(row)
+        else for (const row of rows) this.#adoptRow(row)
       }
     })
   }
 
-  #take({ place, lost, entry }: JournalRow): void {
+  #adoptRow({ place, lost, entry }: JournalRow): void {
     if (place === null) return
     this.#place = place
-    if (lost !== null && lost > 0) this.#hands.lose(lost)
+    if (lost !== null && lost > 0) this.#sink.lose(lost)
     if (entry === null) return
-    const json = adopted(entry)
-    if (json !== undefined) this.#hands.adopt(json)
+    const json = parseEntry(entry)
+    if (json !== undefined) this.#sink.adopt(json)
     else this.#options.log.warn('the journal of the store has an entry that cannot be read', `place ${place}`)
   }
 
-  #forget(generation: number): void {
+  #followClear(generation: number): void {
     if (generation <= this.#generation) return
     this.#generation = generation
     this.#queue.clear()
-    this.#hands.clear()
+    this.#sink.clear()
   }
 
-  #lookLater(): void {
+  #readLater(): void {
     const { machine } = this.#options
-    this.#lookAt = machine.wakeAt(machine.now() + LOOK_MS, () => {
-      this.#lookLater()
-      void this.#read().catch(error => this.#complain(error))
+    this.#readAt = machine.wakeAt(machine.now() + READ_INTERVAL_MS, () => {
+      this.#readLater()
+      void this.#read().catch(error => this.#logError(error))
     })
   }
 
   /** Logs an error. `StoreDatabase` logs that the store is unreachable, so a `Refusal` is not logged here. */
-  #complain(error: unknown): void {
+  #logError(error: unknown): void {
     if (!(error instanceof Refusal)) this.#options.log.error('the journal could not be shared', error)
   }
 }

@@ -24,9 +24,9 @@ it('progress of a replica that has ended is not waited for', async () => {
   const [one, two] = [await replica(url), await replica(url)]
   for (const { progress } of [one, two]) await progress.report(1)
   await one.progress.report(2)
-  expect(await one.progress.gathered(2, 0)).toEqual(['replica 2'])
+  expect(await one.progress.waitForOthers(2, 0)).toEqual(['replica 2'])
   await two.store.close()
-  await until(async () => (await one.progress.gathered(2, 0)).length === 0)
+  await until(async () => (await one.progress.waitForOthers(2, 0)).length === 0)
 })
 
 it('a replica whose connection was broken is waited for again, at the step that it had reported', async () => {
@@ -36,16 +36,16 @@ it('a replica whose connection was broken is waited for again, at the step that 
   await two.progress.report(3)
   await two.progress.report(2)
   await stores.cut(url)
-  await until(async () => (await one.progress.gathered(4, 0)).length === 1)
-  expect(await one.progress.gathered(4, 0)).toEqual(['the second'])
-  expect(await one.progress.gathered(3, 0)).toEqual([])
+  await until(async () => (await one.progress.waitForOthers(4, 0)).length === 1)
+  expect(await one.progress.waitForOthers(4, 0)).toEqual(['the second'])
+  expect(await one.progress.waitForOthers(3, 0)).toEqual([])
 })
 
 it('a replica that has reported nothing, or has left, is not waited for', async () => {
   const url = stores.freshUrl()
   const [one, two] = [await replica(url), await replica(url)]
-  expect(await one.progress.gathered(1, 60_000)).toEqual([])
+  expect(await one.progress.waitForOthers(1, 60_000)).toEqual([])
   await two.progress.report(1)
   await two.progress.leave()
-  expect(await one.progress.gathered(2, 60_000)).toEqual([])
+  expect(await one.progress.waitForOthers(2, 60_000)).toEqual([])
 })

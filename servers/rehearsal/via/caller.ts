@@ -16,10 +16,10 @@ const CLIENT = { name: 'understudy-rehearsal', version: VERSION }
  * Maximum time to wait for an answer while the upstream is not busy, in milliseconds. Calls of a rehearsal
  * take far less time.
  */
-export const PATIENCE_MS = 10_000
+export const ANSWER_TIMEOUT_MS = 10_000
 
 /** Maximum time to wait for an answer while the upstream is busy, in milliseconds. */
-const MAX_PATIENCE_MS = 120_000
+const MAX_BUSY_MS = 120_000
 
 /** The answer to a request, as its caller saw it. */
 export type Answer =
@@ -191,22 +191,22 @@ const CHECK_URL = 'check that it runs, its URL and its path: MCP is often at /mc
  * timer.
  *
  * @param busy returns whether the upstream is busy. While it is busy, the timer starts again, for at most
- *   {@link MAX_PATIENCE_MS} in total
+ *   {@link MAX_BUSY_MS} in total
  */
 export function deadline(
   machine: Clock,
-  ms = PATIENCE_MS,
+  ms = ANSWER_TIMEOUT_MS,
   busy = () => false,
-): { signal: AbortSignal; over(): void } {
+): { signal: AbortSignal; cancel(): void } {
   const controller = new AbortController()
-  const until = machine.now() + MAX_PATIENCE_MS
+  const until = machine.now() + MAX_BUSY_MS
   const arm = (): Wakeup =>
     machine.wakeAt(machine.now() + ms, () => {
       if (busy() && machine.now() < until) wakeup = arm()
       else controller.abort()
     })
   let wakeup = arm()
-  return { signal: controller.signal, over: () => wakeup.cancel() }
+  return { signal: controller.signal, cancel: () => wakeup.cancel() }
 }
 
 /** Returns the JSON-RPC messages in an HTTP body or a line of output. Empty if the text is not JSON. */

@@ -124,15 +124,14 @@ export function command({ template, policyFile = '', bearers = [], pipes = false
   return async (stage, names, protocol = REVISION) => {
     const { machine } = stage
     const processes: GatewayProcess[] = []
-    const placeholders = (server: ServerName, port?: number): Placeholders => ({
+    const placeholders = async (server: ServerName): Promise<Placeholders> => ({
       upstream: stage.upstream(server),
       policy: policyFile,
-      port,
+      port: template.some(word => word.includes('{port}')) ? await freePort() : undefined,
     })
     const listening = new Map<ServerName, Promise<ListeningGateway>>()
     const start = async (server: ServerName) => {
-      const port = template.some(word => word.includes('{port}')) ? await freePort() : undefined
-      const gateway = await ListeningGateway.start(template, placeholders(server, port), machine)
+      const gateway = await ListeningGateway.start(template, await placeholders(server), machine)
       processes.push(gateway.process)
       return gateway
     }
@@ -141,10 +140,10 @@ export function command({ template, policyFile = '', bearers = [], pipes = false
       listening.set(server, gateway)
       return gateway
     }
-    const openPipe = (server: ServerName) =>
+    const openPipe = async (server: ServerName) =>
       PipeCaller.open({
         template,
-        placeholders: placeholders(server),
+        placeholders: await placeholders(server),
         machine,
         protocol,
         busy: () => stage.busy,

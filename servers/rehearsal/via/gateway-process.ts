@@ -24,6 +24,7 @@ const MAX_LINE_BYTES = 16 * 1024 * 1024
 export interface Placeholders {
   readonly upstream: string
   readonly policy: string
+  /** A free port of this machine. Undefined if the command has no `{port}`. */
   readonly port: number | undefined
 }
 
@@ -40,8 +41,8 @@ export interface GatewayProcessOptions {
 /**
  * A gateway that the rehearsal starts, in its own process group.
  *
- * `HOME` and `{tmp}` are a temporary folder, so that the next run does not find counters that a gateway has stored. `close` ends the
- * whole process group, because `npx` and shells start further processes.
+ * `HOME` and `{tmp}` are a temporary folder, so that the next run does not find counters that a gateway has
+ * stored. `close` ends the whole process group, because `npx` and shells start further processes.
  */
 export class GatewayProcess {
   readonly #child: ChildProcess
@@ -93,15 +94,15 @@ export class GatewayProcess {
    * @throws Refusal `no_command`, or `cannot_start` for a program that cannot be started
    */
   static async start(options: GatewayProcessOptions): Promise<GatewayProcess> {
-    const folder = await mkdtemp(join(tmpdir(), 'understudy-gateway-'))
-    const [program, ...args] = options.template.map(word => filled(word, options.placeholders, folder))
-    if (program === undefined) {
+    if (options.template.length === 0) {
       throw new Refusal(
         'no_command',
         'there is no command behind --',
         'give one, e.g. -- my-gateway --port {port} {upstream}',
       )
     }
+    const folder = await mkdtemp(join(tmpdir(), 'understudy-gateway-'))
+    const [program = '', ...args] = options.template.map(word => filled(word, options.placeholders, folder))
     const child = spawn(program, args, {
       detached: true,
       env: { ...process.env, HOME: folder },

@@ -6,6 +6,7 @@ import { mirroredHeaders } from '../../../shared/mcp/mirrored-headers.js'
 import { defined, isObject } from '../../../shared/util/objects.js'
 import { EventReader } from '../../gateway/proxy/sse-parser.js'
 import {
+  ANSWER_TIMEOUT_MS,
   type Answer,
   type Asked,
   type Caller,
@@ -16,7 +17,6 @@ import {
   isModernRevision,
   type Message,
   messagesOf,
-  PATIENCE_MS,
   REVISION,
 } from './caller.js'
 
@@ -112,27 +112,27 @@ export class HttpCaller implements Caller {
   }
 
   async close(): Promise<void> {
-    const { signal, over } = deadline(this.#options.machine, END_MS)
+    const { signal, cancel } = deadline(this.#options.machine, END_MS)
     if (this.#headers['Mcp-Session-Id'] !== undefined) {
       // Errors are ignored, because the gateway may have ended.
       await this.#poster
         .send({ method: 'DELETE', headers: this.#headers, body: '', signal })
         .catch(() => undefined)
     }
-    over()
+    cancel()
     this.#poster.close()
   }
 
   async #post(body: unknown): Promise<Posted> {
     const { machine, busy } = this.#options
     const protocol = this.#protocol
-    const { signal: late, over } = deadline(machine, PATIENCE_MS, busy)
+    const timeout = deadline(machine, ANSWER_TIMEOUT_MS, busy)
     const modern = isModernRevision(protocol)
     const headers = modern ? { ...this.#headers, ...headersOf(body, protocol) } : this.#headers
-    const cancel = new AbortController()
-    const signal = AbortSignal.any([late, cancel.signal])
+    const controller = new AbortController()
+    const signal = AbortSignal.any([timeout.signal, controller.signal])
     const id = isObject(body) ? body.id : undefined
-    if (modern && id !== undefined) this.#cancels.set(id, cancel)
+    if (modern && id !== undefined) this.#cancels.set(id, controller)
     try {
       const requests = (Array.isArray(body) ? body : [body]).filter(isRequest).length
       const sent = await this.#poster.send({
@@ -156,11 +156,11 @@ export class HttpCaller implements Caller {
         headers: answered,
       }
     } catch (error) {
-      const why = late.aborted ? `no answer in ${PATIENCE_MS / 1000} s` : fetchFailure(error)
+      const why = timeout.signal.aborted ? `no answer in ${ANSWER_TIMEOUT_MS / 1000} s` : fetchFailure(error)
       return { messages: [], answer: { kind: 'nothing', why } }
     } finally {
       this.#cancels.delete(id)
-      over()
+      timeout.cancel()
     }
   }
 }

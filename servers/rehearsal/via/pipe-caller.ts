@@ -3,6 +3,7 @@ import { Refusal } from '../../../shared/errors.js'
 import { isObject } from '../../../shared/util/objects.js'
 import { cut } from '../../../shared/util/shown.js'
 import {
+  ANSWER_TIMEOUT_MS,
   type Answer,
   type Asked,
   type Caller,
@@ -12,7 +13,6 @@ import {
   isAnswer,
   type Message,
   messagesOf,
-  PATIENCE_MS,
 } from './caller.js'
 import { GatewayProcess, type Placeholders } from './gateway-process.js'
 
@@ -118,13 +118,13 @@ export class PipeCaller implements Caller {
   async #answerTo(id: string | number): Promise<Answer> {
     const ended = this.#process?.ended
     if (ended !== undefined) return { kind: 'nothing', why: `the gateway ${ended}` }
-    const { signal, over } = deadline(this.#machine, PATIENCE_MS, this.#busy)
+    const { signal, cancel } = deadline(this.#machine, ANSWER_TIMEOUT_MS, this.#busy)
     const answer = await new Promise<Answer>(resolve => {
       this.#waiting.set(id, resolve)
-      const why = `no answer in ${PATIENCE_MS / 1000} s`
+      const why = `no answer in ${ANSWER_TIMEOUT_MS / 1000} s`
       signal.addEventListener('abort', () => resolve({ kind: 'nothing', why }), { once: true })
     })
-    over()
+    cancel()
     this.#waiting.delete(id)
     return answer
   }

@@ -1,11 +1,17 @@
-import { mkdtemp, readFile, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createGateway } from '../../../servers/gateway/index.js'
+import { Clock } from '../../../shared/clock/clock.js'
 import { rpc, send } from '../../support/clients/raw-http.js'
+import { freePort } from '../../support/free-port.js'
 import { engineOf } from '../../support/gateway/gateway.js'
 import { startUnderstudy } from '../../support/servers/understudy.js'
+
+/** The folder in which Linux lists the open files of this process. */
+const OPEN_FILES = '/proc/self/fd'
 
 // fidelity gateway/intercept, same: The log has a hash of the arguments.
 // fidelity gateway/intercept, differs: The log has no identity and no latency. Here: It has the grant and the
@@ -60,4 +66,15 @@ it('the audit and its file have caller, tool and outcome, and only the names of 
   ).toEqual(entries)
   expect(text).not.toContain('secret')
   expect((await stat(auditFile)).mode & 0o077).toBe(0)
+})
+
+it.runIf(existsSync(OPEN_FILES))('a gateway that cannot start closes the file of its audit', async () => {
+  const auditFile = join(await mkdtemp(join(tmpdir(), 'audit-')), 'audit.jsonl')
+  const policy = engineOf({ default: 'deny', tools: {} }, new Clock({ mode: 'manual' }))
+  const upstream = `http://127.0.0.1:${await freePort()}/mcp`
+  await expect(createGateway({ policy, upstream, auditFile })).rejects.toThrow('cannot be reached')
+  const files = await Promise.all(
+    (await readdir(OPEN_FILES)).map(name => readlink(join(OPEN_FILES, name)).catch(() => '')),
+  )
+  expect(files).not.toContain(auditFile)
 })

@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { command, type Rehearsal, rehearse, url } from '../../../servers/rehearsal/index.js'
 import { COMMAND, Command } from '../../support/clients/command.js'
 import { policyFile } from '../../support/gateway/rehearse.js'
@@ -49,6 +51,24 @@ describe('a gateway that is started', () => {
     expect(home).toContain('understudy-gateway-')
     expect(folder).toBe(home)
     expect(existsSync(home)).toBe(false)
+  })
+
+  it('gets a free port for {port}, also when it speaks on its pipes', async () => {
+    const program = 'console.error("port:", process.argv[1]); process.exit(3)'
+    await expect(through(program, { pipes: true })).rejects.toThrow(/and said: port: \d{4,5}: check/)
+  })
+
+  it('needs a command, and without one leaves no folder', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'no-command-'))
+    onTestFinished(() => {
+      vi.unstubAllEnvs()
+      rmSync(folder, { recursive: true })
+    })
+    vi.stubEnv('TMPDIR', folder)
+    await expect(rehearse({ policy: POLICY, via: command({ template: [] }) })).rejects.toThrow(
+      'there is no command behind --: give one, e.g. -- my-gateway --port {port} {upstream}',
+    )
+    expect(readdirSync(folder)).toEqual([])
   })
 
   it('and does not exist is told in one sentence', async () => {

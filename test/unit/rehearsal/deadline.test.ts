@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { deadline } from '../../../servers/rehearsal/via/caller.js'
 import { Clock } from '../../../shared/clock/clock.js'
 
-describe('the patience for an answer', () => {
+describe('the time limit of an answer', () => {
   it('ends after its time', async () => {
     const clock = new Clock({ mode: 'manual' })
     const { signal } = deadline(clock, 10_000)
@@ -13,7 +13,7 @@ describe('the patience for an answer', () => {
     clock.close()
   })
 
-  it('begins anew while the upstream is at work, for two minutes at most', async () => {
+  it('starts again while the upstream is at work, for two minutes at most', async () => {
     const clock = new Clock({ mode: 'manual' })
     const { signal } = deadline(clock, 10_000, () => true)
     await clock.advance(119_999)
@@ -23,10 +23,10 @@ describe('the patience for an answer', () => {
     clock.close()
   })
 
-  it('is over once the answer is there', async () => {
+  it('is cancelled when the answer is there', async () => {
     const clock = new Clock({ mode: 'manual' })
-    const { signal, over } = deadline(clock, 10_000)
-    over()
+    const { signal, cancel } = deadline(clock, 10_000)
+    cancel()
     await clock.advance(60_000)
     expect(signal.aborted).toBe(false)
     clock.close()
