@@ -26,7 +26,7 @@ async function violations(page: Page): Promise<string[]> {
 describe('axe finds nothing on a page', () => {
   for (const scheme of ['light', 'dark'] as const) {
     for (const width of [1280, 390]) {
-      it(`with everything it can show, ${scheme}, ${width} pixels wide`, async () => {
+      it(`with all sections filled, ${scheme}, ${width} pixels wide`, async () => {
         const { u, databases } = await startGuarded()
         await busyAfternoon(u, databases)
         const page = await openPage(u.control.url, { scheme, width })
@@ -47,7 +47,7 @@ describe('axe finds nothing on a page', () => {
       })
     }
 
-    it(`with nothing on it, ${scheme}`, async () => {
+    it(`with all sections empty, ${scheme}`, async () => {
       const u = await startUnderstudy()
       const page = await openPage(u.control.url, { scheme })
       await page.getByText('There are no rooms yet').waitFor()

@@ -52,7 +52,7 @@ describe('calls', () => {
     await page.getByText('x-safebot-handle').waitFor()
   })
 
-  it('are picked by text, by tool calls and by failures', async () => {
+  it('are filtered by text, by tool calls and by failures', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'alice' })
     await ok(agent, 'create_room')

@@ -11,7 +11,7 @@ const focusedCall = (page: Page) =>
   page.evaluate(() => document.activeElement?.closest('.call-row')?.querySelector('button')?.dataset.seq)
 
 describe('the decisions of a gateway', () => {
-  it('are drawn only as far as they are visible, and are all there', async () => {
+  it('are drawn only as far as they are visible, and scrolling reaches all of them', async () => {
     const { u } = await startGuarded()
     const { url } = u.gateways.instanode
     for (let nth = 0; nth < 300; nth++) await callOverHttp(url, 'create_postgres', { name: 'DROP TABLE' })
@@ -27,7 +27,7 @@ describe('the decisions of a gateway', () => {
     expect((await names(page)).length).toBeLessThan(40)
   })
 
-  it('are picked by tool, caller, server and rule, and by denials', async () => {
+  it('are filtered by tool, caller, server and rule, and by denials', async () => {
     const { u } = await startGuarded()
     const { url } = u.gateways.instanode
     await callOverHttp(url, 'list_resources')

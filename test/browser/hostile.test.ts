@@ -7,7 +7,7 @@ import { openPage } from './support/open-page.js'
 /** Any part of this text that became markup would change the window's name. */
 const HOSTILE = `"'><img src=x onerror="window.name='run'"><script>window.name='run'</script><a href="javascript:window.name='run'">x</a>`
 
-it('shows what agents send as what it is: text', async () => {
+it('shows text from agents as plain text', async () => {
   const u = await startUnderstudy({ databases: new RecordingDatabases() })
   const agent = await u.safebot.connect({ handle: 'mallory' })
   const { url, room_id } = await ok(agent, 'create_room')
@@ -66,7 +66,7 @@ it('shows invisible characters, and those that reorder text, by their codes', as
   expect(raw).toBe(false)
 })
 
-it('would not take markup or a handler if something tried to put one into the page', async () => {
+it("would not accept markup or an event handler from the page's code", async () => {
   const u = await startUnderstudy()
   const page = await openPage(u.control.url)
   // The browser's console errors are expected here.

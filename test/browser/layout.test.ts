@@ -85,7 +85,7 @@ describe('on a phone', () => {
     expect(await overflowing(page)).toEqual([])
   })
 
-  it('fades the end of the row of sections, which goes on, and not its last link', async () => {
+  it('fades the end of the row of sections if the row goes on, and not its last link', async () => {
     const { u } = await startGuarded()
     const page = await openPage(u.control.url, { width: 390 })
     await page.getByRole('link', { name: 'Gateway' }).waitFor()
@@ -120,7 +120,7 @@ describe('a section', () => {
     expect(spaces.filter(({ below }) => below > MAX_SPACE)).toEqual([])
   })
 
-  it('ends beside another at the same height if both of their lists are long', async () => {
+  it('ends at the height of the section beside it if both lists are long', async () => {
     const { u, databases } = await startGuarded()
     await busyAfternoon(u, databases)
     const page = await openPage(u.control.url)
@@ -134,7 +134,7 @@ describe('a section', () => {
   })
 })
 
-it('comes in files of less than 80 kB together', async () => {
+it('has files of less than 80 kB in total', async () => {
   const u = await startUnderstudy()
   const sizes = await Promise.all(
     ['/', '/page/page.js', '/page/page.css', '/page/icon.svg'].map(async path => {

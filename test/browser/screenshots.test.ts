@@ -79,7 +79,7 @@ it('shows the page as docs/page.md has it', async () => {
   await picture(await open(390, 700, 'light'), 'page-phone.webp')
 })
 
-it('is shown in docs/page.md by pictures of no more than 300 kB together', async () => {
+it('is shown in docs/page.md by pictures of no more than 300 kB in total', async () => {
   const text = await readFile(join(FOLDER, '../page.md'), 'utf8')
   const shown = [...text.matchAll(/images\/([\w-]+\.webp)/g)].map(([, name = '']) => name)
   expect(new Set(shown)).toEqual(new Set(['page-light.webp', 'page-dark.webp', 'page-phone.webp']))

@@ -69,7 +69,7 @@ describe('secrets', () => {
     expect(await page.content()).not.toContain(password)
   })
 
-  it('that were opened are closed when the instance begins afresh, with the same ids again', async () => {
+  it('that were revealed are hidden again when the instance is reset and the same ids return', async () => {
     const u = await startUnderstudy()
     const say = async () => {
       const agent = await u.safebot.connect({ handle: 'alice' })
@@ -87,7 +87,7 @@ describe('secrets', () => {
     expect(await page.getByText('for the two of us').count()).toBe(0)
   })
 
-  it('in rooms are encrypted until they are requested, and stay so if this instance has no key', async () => {
+  it('in rooms are encrypted until they are requested, and stay encrypted if this instance has no key', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'alice' })
     const { url, room_id } = await ok(agent, 'create_room')

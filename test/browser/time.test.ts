@@ -6,7 +6,7 @@ import { ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 describe('time', () => {
-  it('is the time of the instance’s clock, and stands still with it', async () => {
+  it('is the time of the instance’s clock, and does not change while the clock stands still', async () => {
     const u = await startUnderstudy()
     const page = await openPage(u.control.url)
     await page.getByText('2026-01-01 00:00:00').waitFor()
@@ -16,7 +16,7 @@ describe('time', () => {
     expect(u.clock.now()).toBe(Date.parse('2026-01-01T01:00:01Z'))
   })
 
-  it('runs, and is paused', async () => {
+  it('runs, and can be paused', async () => {
     const u = await startUnderstudy()
     const page = await openPage(u.control.url)
     await page.getByRole('button', { name: 'Run' }).click()
@@ -53,7 +53,7 @@ describe('time', () => {
     await room.getByRole('row', { name: /worker \d+ redelivered/ }).waitFor()
   })
 
-  it('is marked among the leases as long as one is held', async () => {
+  it('is marked on the timeline of leases while a lease is held', async () => {
     const u = await startUnderstudy()
     const [asker, worker] = [
       await u.safebot.connect({ handle: 'asker' }),

@@ -46,7 +46,7 @@ describe('/openapi.json of the control plane', () => {
     expect((await ask('GET', '/openapi.json')).body).toBe(answer.body)
   })
 
-  it('has every route that GET / lists, each under a name of its own', async () => {
+  it('has every route that GET / lists, each with its own operation id', async () => {
     const { document, ask } = await start()
     const front = (await ask('GET', '/', undefined, { accept: 'text/plain' })).body
     const listed = [...front.matchAll(/^([A-Z]+) +(\/\S*)/gm)].map(
@@ -60,7 +60,7 @@ describe('/openapi.json of the control plane', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
-  it('describes routes that answer: with nothing given, with what is good, and with nonsense', async () => {
+  it('describes routes that answer as described to an empty request, a valid one and a malformed one', async () => {
     const { document, ask, u } = await start()
     await u.safebot.connect()
     await ask('POST', '/snapshots')
@@ -79,7 +79,7 @@ describe('/openapi.json of the control plane', () => {
     }
   })
 
-  it('says of each refusal that it has the one form, by one schema', async () => {
+  it('describes every refusal with the same schema', async () => {
     const { document } = await start()
     const forms = operations(document, 'x').flatMap(({ path, method }) =>
       Object.entries(document.paths[path]?.[method]?.responses ?? {})

@@ -66,7 +66,7 @@ describe.each(['documented', 'observed'] as const)('/openapi.json, %s', contract
     }
   })
 
-  it('says the same every time', async () => {
+  it('is the same document every time', async () => {
     const { url, answer } = await start()
     expect((await send(`${url}/openapi.json`, { method: 'GET' })).body).toBe(answer.body)
   })

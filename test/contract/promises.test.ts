@@ -29,15 +29,15 @@ describe.each(SERVERS)('$server, $contract', ({ judge, rows }) => {
     coverage = await judge()
   })
 
-  it('keeps its promises whatever is requested, and no answer would pass with another status', () => {
+  it('answers as the contract says, whatever is requested, and would fail with any other status', () => {
     expect(coverage.undecided).toBe(0)
   })
 
-  it('is asked about each row of the contract', () => {
+  it('requests every row of the contract', () => {
     expect(coverage.hit).toEqual(rows)
   })
 
-  it('would be found out with any row switched', () => {
+  it('fails if any row of the contract is changed', () => {
     expect(coverage.noticed).toEqual(rows)
   })
 })

@@ -106,11 +106,11 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-it('in memory they hold what the model holds, whichever transactions throw', async () => {
+it('records in memory match the model, whichever transactions throw', async () => {
   await fc.assert(inMemory(), { numRuns: 500 })
 })
 
-it('on PostgreSQL both of two replicas do', async () => {
+it('records of two replicas on PostgreSQL match the model', async () => {
   const machine = new Clock()
   const url = stores.freshUrl()
   const databases = [0, 1].map(() => StoreDatabase.open({ url, machine, log: silentLog }))

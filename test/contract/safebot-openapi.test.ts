@@ -30,7 +30,7 @@ describe("the description of SafeBot's HTTP API", () => {
     expect([valid, errors]).toEqual([true, undefined])
   })
 
-  it('describes routes that answer, each with a status it names', async () => {
+  it('describes routes that answer with a status that it lists', async () => {
     const { document, url } = await start()
     for (const [path, operations] of Object.entries(document.paths)) {
       if (path.endsWith('/events')) continue
@@ -48,7 +48,7 @@ describe("the description of SafeBot's HTTP API", () => {
     expect(bad.status).toBe(400)
   })
 
-  it('leaves out no route that there is', async () => {
+  it('describes every route', async () => {
     const { document } = await start()
     expect(Object.keys(document.paths).sort()).toEqual(
       [
@@ -61,7 +61,7 @@ describe("the description of SafeBot's HTTP API", () => {
     )
   })
 
-  it('describes what is answered, and nothing is answered that it does not describe', async () => {
+  it('describes the fields of every answer, and the answers have no other fields', async () => {
     const { agent, stranger, instance } = await startSafebot()
     const [alice, bob] = [await agent('alice'), await agent('bob')]
     parse(schema.registered, await stranger('carol').register())

@@ -27,7 +27,7 @@ const advanced = (begun: number, byMs: number): HistoryEvent => ({ kind: 'advanc
 const rulesBroken = (...events: HistoryEvent[]) =>
   checkHistory(events, HANDLES).violations.map(({ rule }) => rule)
 
-describe('what is right', () => {
+describe('a correct history has', () => {
   test('tasks that are claimed and acknowledged in their order', () => {
     expect(
       rulesBroken(
@@ -45,13 +45,13 @@ describe('what is right', () => {
     expect(rulesBroken(sent(0, 1), claimed(4, 1, 'a'), claimed(6, 1, 'a'), acked(8, 1, 'a'))).toEqual([])
   })
 
-  test("a task that comes again once its lease has run out by the service's clock", () => {
+  test("a task that is delivered again after its lease has expired by the service's clock", () => {
     expect(
       rulesBroken(sent(0, 1), claimed(4, 1, 'a'), advanced(6, 60_001), claimed(8, 1, 'b'), acked(10, 1, 'b')),
     ).toEqual([])
   })
 
-  test('a lease that began with a call whose answer was lost, and has run out by now', () => {
+  test('a lease that began with a call whose answer was lost, and has expired since', () => {
     expect(
       rulesBroken(
         sent(0, 1),
@@ -63,7 +63,7 @@ describe('what is right', () => {
     ).toEqual([])
   })
 
-  test('an acknowledgement whose answer was lost, and that counted', () => {
+  test('an acknowledgement whose answer was lost, but which was accepted', () => {
     expect(
       rulesBroken(
         ...[sent(0, 1), sent(1, 2), claimed(4, 1, 'a')],
@@ -74,8 +74,8 @@ describe('what is right', () => {
   })
 })
 
-describe('what is found', () => {
-  test('a message that was kept and never delivered', () => {
+describe('the check finds', () => {
+  test('a message that was stored and never delivered', () => {
     expect(rulesBroken(sent(0, 1), sent(2, 2), claimed(4, 1, 'a'), acked(6, 1, 'a'))).toEqual(['lost'])
   })
 
@@ -87,13 +87,13 @@ describe('what is found', () => {
     expect(rulesBroken(claimed(4, 1, 'a'), acked(6, 1, 'a'))).toEqual(['invented'])
   })
 
-  test('a second lease while the first is good', () => {
+  test('a second lease while the first is valid', () => {
     expect(rulesBroken(sent(0, 1), claimed(4, 1, 'a'), claimed(6, 1, 'b'), acked(8, 1, 'b'))).toEqual([
       'two live leases',
     ])
   })
 
-  test('the next task, before the first was acknowledged or has run out', () => {
+  test('the next task before the first was acknowledged or expired', () => {
     expect(
       rulesBroken(
         ...[sent(0, 1), sent(1, 2), claimed(4, 1, 'a'), claimed(6, 2, 'b')],
@@ -102,31 +102,31 @@ describe('what is found', () => {
     ).toEqual(['two live leases', 'stale acknowledgement accepted'])
   })
 
-  test('a lease that was given out again in its last millisecond', () => {
+  test('a lease that was given again in its last millisecond', () => {
     expect(
       rulesBroken(sent(0, 1), claimed(4, 1, 'a'), advanced(6, 59_990), claimed(9, 1, 'b'), acked(12, 1, 'b')),
     ).toEqual(['two live leases'])
   })
 
-  test('the acknowledgement of a lease that another has followed', () => {
+  test('the acknowledgement of a lease that another has replaced', () => {
     expect(
       rulesBroken(sent(0, 1), claimed(4, 1, 'a'), advanced(6, 60_001), claimed(8, 1, 'b'), acked(10, 1, 'a')),
     ).toEqual(['stale acknowledgement accepted'])
   })
 
-  test('the acknowledgement of a lease that has run out', () => {
+  test('the acknowledgement of a lease that has expired', () => {
     expect(rulesBroken(sent(0, 1), claimed(4, 1, 'a'), advanced(6, 60_001), acked(8, 1, 'a'))).toEqual([
       'stale acknowledgement accepted',
     ])
   })
 
-  test('a task that comes again after it was acknowledged', () => {
+  test('a task that is delivered again after it was acknowledged', () => {
     expect(
       rulesBroken(sent(0, 1), claimed(4, 1, 'a'), acked(6, 1, 'a'), claimed(8, 1, 'b'), acked(10, 1, 'b')),
     ).toEqual(['delivered after acknowledged'])
   })
 
-  test('a task that comes for the first time after a later one', () => {
+  test('a task that is first delivered after a later one', () => {
     expect(
       rulesBroken(
         ...[sent(0, 1), sent(1, 2), claimed(4, 2, 'a'), advanced(6, 60_001)],

@@ -24,7 +24,7 @@ const PAGE_TIME = 'servers/page/browser-time.ts'
 const code = [...sources('servers'), ...sources('shared')]
 
 describe('the house', () => {
-  it('takes time from nowhere but the clock', () => {
+  it('reads time only from the clock', () => {
     expect(
       findings(
         BYPASSES,
@@ -33,7 +33,7 @@ describe('the house', () => {
     ).toEqual([])
   })
 
-  it('would notice time that bypasses the clock', () => {
+  it('finds time that bypasses the clock', () => {
     for (const stray of [
       'Date.now()',
       'new Date()',
@@ -46,7 +46,7 @@ describe('the house', () => {
     expect(findings(BYPASSES, [{ path: 'x', text: 'new Date(instant)' }])).toEqual([])
   })
 
-  it('takes randomness from nowhere but the id source', () => {
+  it('takes randomness only from the id source', () => {
     const random = /Math\.random|randomBytes|randomUUID|getRandomValues/
     expect(
       findings(
@@ -56,13 +56,13 @@ describe('the house', () => {
     ).toEqual([])
   })
 
-  it('has the page make no markup of text', () => {
+  it('has no place where the page interprets text as markup', () => {
     expect(
       findings(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/i, sources('servers/page')),
     ).toEqual([])
   })
 
-  it('has one version', () => {
+  it('has the same version everywhere', () => {
     const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     expect(VERSION).toBe(manifest.version)
   })

@@ -46,7 +46,7 @@ describe('the import rules', () => {
     expect(problems).toContainEqual(expect.stringMatching(`^${from} imports ${to}: `))
   })
 
-  it('allow the page the types of a server', () => {
+  it('allow the page to import types of a server', () => {
     const graph = graphOf({ [ENTRY]: [], 'servers/control/schemas/clock.ts': [] })
     graph.set('servers/page/head.tsx', [{ to: 'servers/control/schemas/clock.ts', types: true }])
     const entries = [ENTRY, 'servers/page/head.tsx']

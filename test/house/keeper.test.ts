@@ -52,7 +52,7 @@ describe('the keeper of a test run', () => {
     expect(await codeOf(connected(shared))).toBe('ECONNREFUSED')
   })
 
-  it('ends while a server is being made', async () => {
+  it('ends while a server is being created', async () => {
     const { folder, ask, end } = await keeperOfParent()
     const status = ask('/own').then(
       answer => answer.status,
@@ -65,7 +65,7 @@ describe('the keeper of a test run', () => {
   })
 })
 
-describe('a program that is started by a test', () => {
+describe('a program that a test starts', () => {
   it.each(SIGNALS)('ends when its parent ends by %s', async signal => {
     const forever = 'console.log("runs"); setInterval(() => {}, 1000)'
     const { line, end } = await parentOf('--import', join(SUPPORT, 'end-with-parent.mjs'), '-e', forever)

@@ -31,14 +31,14 @@ function journalWith(entries: number, mib: number): Journal {
 }
 
 describe('the journal', () => {
-  it('ends a page once its bodies have 16 MiB, and the next page goes on from there', () => {
+  it('ends a page when its bodies have 16 MiB, and the next page continues there', () => {
     const journal = journalWith(30, 1)
     const { entries, next } = journal.page()
     expect([entries.length, next]).toEqual([17, 17])
     expect(journal.page({ after: next }).entries[0]?.seq).toBe(18)
   })
 
-  it('gives a stream no more than 16 MiB of bodies at once, and one entry of any size', () => {
+  it('sends a stream at most 16 MiB of bodies at once, and one entry of any size', () => {
     expect(journalWith(30, 1).changesAfter(0, 200).entries).toHaveLength(16)
     expect(journalWith(2, 20).changesAfter(0, 200).entries).toHaveLength(1)
   })
@@ -56,7 +56,7 @@ describe('the journal', () => {
 })
 
 describe('a server', () => {
-  it('refuses further requests while those under way have 32 MiB of bodies', async () => {
+  it('refuses further requests while the open ones have 32 MiB of bodies', async () => {
     const toy = await startToyServer()
     const { input, output } = toy.pipe()
     const answers: string[] = []
@@ -118,7 +118,7 @@ describe('a server', () => {
   })
 })
 
-it('a listener closes the connections past its limit', async () => {
+it('a listener closes the connections over its limit', async () => {
   const address = { host: '127.0.0.1', port: 0, name: 'test' }
   const listener = await Listener.open({ ...address, maxConnections: 2, handlers: async () => ({}) })
   const sockets: Socket[] = []
@@ -139,7 +139,7 @@ it('a listener closes the connections past its limit', async () => {
   expect([await open(), await open(), await open()]).toEqual(['answered', 'answered', 'closed'])
 })
 
-it('a session speaks under no more than 1,000 handles', () => {
+it('a session uses at most 1,000 handles', () => {
   const agents = new Agents(new IdSource('s'))
   const identify = (handle: string) =>
     agents.identify({
@@ -153,7 +153,7 @@ it('a session speaks under no more than 1,000 handles', () => {
   expect(identify('agent-0').handle).toBe('agent-0')
 })
 
-it('all receivers together keep no more than 256 MiB, and room that is free again is used', async () => {
+it('all receivers together keep at most 256 MiB, and freed space is used again', async () => {
   const store = new InstanodeStore(new MemoryRecords())
   const resource = (token: string): Resource => ({
     ...{ id: token, token, type: 'webhook', name: 'hook', tier: 'paid', status: 'active' },
@@ -172,7 +172,7 @@ it('all receivers together keep no more than 256 MiB, and room that is free agai
   expect(await push('two', 257)).toBe(true)
 })
 
-it('a file of a record leaves entries out while 64 MiB wait for the disk, and says so once', async () => {
+it('a journal file leaves out entries while 64 MiB wait for the disk, and reports it once', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'understudy-lines-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const errors: string[] = []

@@ -9,7 +9,7 @@ describe('the links of the pages', () => {
     expect(deadLinks(join(import.meta.dirname, '../..'))).toEqual([])
   })
 
-  it('are found if their file, their heading or their folder is not there', () => {
+  it('are reported if their file, their heading or their folder does not exist', () => {
     const folder = mkdtempSync(join(tmpdir(), 'understudy-links-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     writeFileSync(

@@ -8,7 +8,7 @@ import { loosened } from './policies/loosen.js'
 import { brokenGateway, correctOnPipes, correctOverHttp, loosenedPolicy, runMutant } from './run-mutant.js'
 
 /** A part of what `npm run mutants` runs: all twelve policies of fixtures/ there, both ways. */
-describe('the proxy with every switch off', () => {
+describe('the proxy without a defect', () => {
   let folder = ''
   let program = ''
 

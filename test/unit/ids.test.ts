@@ -12,7 +12,7 @@ it('draws differently from another seed, and without one', () => {
   expect(draw(new IdSource())).not.toEqual(draw(new IdSource()))
 })
 
-it('splits off streams that do not shift one another', () => {
+it('creates streams that do not affect one another', () => {
   const plain = new IdSource('a').stream('rooms').uuid()
   const ids = new IdSource('a')
   ids.stream('sessions').uuid()
@@ -28,14 +28,14 @@ it('makes version 4 UUIDs', () => {
   }
 })
 
-it('gives one unbroken stream of bytes, however it is drawn', () => {
+it('gives the same bytes in any portions', () => {
   const whole = new IdSource('a').bytes(10_000)
   const ids = new IdSource('a')
   const parts = Array.from({ length: 10 }, () => ids.bytes(1000))
   expect(Buffer.concat(parts).equals(whole)).toBe(true)
 })
 
-it('goes back to any position, streams included, and draws the same again from there', () => {
+it('returns to any position, with its streams, and draws the same again from there', () => {
   for (const drawn of [0, 1, 15, 16, 17, 4095, 4096, 9001]) {
     const ids = new IdSource('a')
     const stream = ids.stream('rooms').stream('keys')
@@ -50,7 +50,7 @@ it('goes back to any position, streams included, and draws the same again from t
   }
 })
 
-it('gives a source that begins anew and shifts nothing', () => {
+it('creates a source that draws the same again, without a change of itself', () => {
   const ids = new IdSource('a')
   const first = [ids.uuid(), ids.stream('rooms').uuid()]
   const anew = ids.fromBeginning()

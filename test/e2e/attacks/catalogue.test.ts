@@ -5,7 +5,7 @@ import { call, ok, refused, textOf } from '../../support/servers/understudy.js'
 const STRICT = 'policylayer/safebot-strict.json'
 
 describe('mcp-rug-pull', () => {
-  it('gets its new tool called through a naive policy, and not through one that denies by default', async () => {
+  it('has its new tool called through a naive policy, and not through a policy that denies by default', async () => {
     const understudy = await underAttack('mcp-rug-pull')
     const naive = await agentBehind(understudy, 'safebot', NAIVE)
     const strict = await agentBehind(understudy, 'safebot', STRICT)
@@ -19,7 +19,7 @@ describe('mcp-rug-pull', () => {
     expect(reached(understudy, 'export_room')).toBe(1)
   })
 
-  it('gets an approved tool to ask for more, which no policy by name notices', async () => {
+  it('has an approved tool ask for more, which no policy by tool name notices', async () => {
     const understudy = await underAttack('mcp-rug-pull')
     const strict = await agentBehind(understudy, 'safebot', STRICT)
     const required = async () =>
@@ -33,7 +33,7 @@ describe('mcp-rug-pull', () => {
 })
 
 describe('mcp-typosquatting', () => {
-  it.each(['cl\u0430im_task', 'send_rnessage'])('gets %s called through a naive policy alone', async name => {
+  it.each(['cl\u0430im_task', 'send_rnessage'])('has %s called through a naive policy only', async name => {
     const understudy = await underAttack('mcp-typosquatting')
     const naive = await agentBehind(understudy, 'safebot', NAIVE)
     expect((await naive.listTools()).tools.map(tool => tool.name)).toContain(name)
@@ -46,7 +46,7 @@ describe('mcp-typosquatting', () => {
 })
 
 describe('tool-poisoning', () => {
-  it('is read through any policy: pinning descriptions would show it, rules on names do not', async () => {
+  it('is read through any policy: pinned descriptions would show it, rules on tool names do not', async () => {
     const understudy = await underAttack('tool-poisoning')
     for (const policy of [NAIVE, 'policylayer/instanode-strict.json']) {
       const { tools } = await (await agentBehind(understudy, 'instanode', policy)).listTools()
@@ -54,7 +54,7 @@ describe('tool-poisoning', () => {
     }
   })
 
-  it('asks for a credential, which a stricter policy does not give out', async () => {
+  it('asks for a credential, which a stricter policy does not allow out', async () => {
     const understudy = await underAttack('tool-poisoning')
     const naive = await agentBehind(understudy, 'instanode', NAIVE)
     const { token } = await ok(naive, 'get_api_token')
@@ -66,7 +66,7 @@ describe('tool-poisoning', () => {
 })
 
 describe('runaway-tool-loops', () => {
-  it('goes on for ever through a naive policy, and ends at the limit of a stricter one', async () => {
+  it('never ends through a naive policy, and ends at the limit of a stricter one', async () => {
     const understudy = await underAttack('runaway-tool-loops')
     const loop = async (policy: string) => {
       const agent = await agentBehind(understudy, 'safebot', policy)
@@ -78,7 +78,7 @@ describe('runaway-tool-loops', () => {
     expect(reached(understudy, 'claim_task')).toBe(50 + 30)
   })
 
-  it('polls nothing at all where the poll is hidden', async () => {
+  it('polls nothing if the polling tool is hidden', async () => {
     const understudy = await underAttack('runaway-tool-loops')
     const naive = await agentBehind(understudy, 'safebot', NAIVE)
     expect(textOf(await call(naive, 'next_task', { url: 'x' }))).toContain('call next_task again')

@@ -17,7 +17,7 @@ function planted(understudy: Understudy, name: string): string {
 }
 
 describe('prompt-injection-via-tool-results', () => {
-  it('is read in messages, names and errors, whatever the policy', async () => {
+  it('is read in messages, names and errors, under any policy', async () => {
     const understudy = await underAttack('prompt-injection-via-tool-results')
     const rooms = await agentBehind(understudy, 'safebot', STRICT_ROOMS)
     const resources = await agentBehind(understudy, 'instanode', STRICT_RESOURCES)
@@ -29,7 +29,7 @@ describe('prompt-injection-via-tool-results', () => {
     expect(delivery?.body.toString()).toContain('CANARY-injection')
   })
 
-  it('is obeyed through a naive policy, and comes to nothing where the call it asks for is hidden', async () => {
+  it('is obeyed through a naive policy, and has no effect if the requested tool is hidden', async () => {
     const understudy = await underAttack('prompt-injection-via-tool-results')
     const token = understudy.attacks[0]?.receivers.orders
     const strict = await agentBehind(understudy, 'instanode', STRICT_RESOURCES)
@@ -42,7 +42,7 @@ describe('prompt-injection-via-tool-results', () => {
 })
 
 describe('indirect-prompt-injection', () => {
-  it('spreads as far as the limit on messages lets it', async () => {
+  it('spreads until it reaches the limit on messages', async () => {
     const understudy = await underAttack('indirect-prompt-injection')
     const spread = async (policy: string) => {
       const agent = await agentBehind(understudy, 'safebot', policy)
@@ -58,7 +58,7 @@ describe('indirect-prompt-injection', () => {
 })
 
 describe('data-exfiltration-via-tool-chaining', () => {
-  it('carries a database URL out through a naive policy, and is stopped by a rule on what is said', async () => {
+  it('sends a database URL out through a naive policy, and is stopped by a rule on the text', async () => {
     const understudy = await underAttack('data-exfiltration-via-tool-chaining')
     const url = planted(understudy, 'outbound')
     const strict = await agentBehind(understudy, 'safebot', STRICT_ROOMS)
@@ -73,7 +73,7 @@ describe('data-exfiltration-via-tool-chaining', () => {
 })
 
 describe('destructive-action-autonomy', () => {
-  it('loses what is live through a naive policy, and nothing where deleting is hidden', async () => {
+  it('deletes live resources through a naive policy, and none if delete_resource is hidden', async () => {
     const understudy = await underAttack('destructive-action-autonomy')
     const [ledger, audit] = [planted(understudy, 'ledger'), planted(understudy, 'audit')]
     const naive = await agentBehind(understudy, 'instanode', NAIVE)

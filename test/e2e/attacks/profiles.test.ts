@@ -15,7 +15,7 @@ describe('the attack profiles', () => {
     expect(names.filter(name => !table.includes(`| \`${name}\` |`))).toEqual([])
   })
 
-  it.each(names)('%s goes by its own name, leads nowhere, and carries canaries', async name => {
+  it.each(names)('%s has a name of its own, contacts no real host, and has canaries', async name => {
     const [attack] = await readAttacks([name])
     expect(attack?.name).toBe(name)
     const text = readFileSync(join(FOLDER, `${name}.json`), 'utf8')
@@ -23,7 +23,7 @@ describe('the attack profiles', () => {
     expect(hosts.filter(host => !host?.endsWith('.invalid'))).toEqual([])
   })
 
-  it('are off unless they are asked for', async () => {
+  it('are off by default', async () => {
     const understudy = await startUnderstudy()
     expect(understudy.attacks).toEqual([])
     expect(understudy.catalogue.list()).toEqual([])
@@ -31,7 +31,7 @@ describe('the attack profiles', () => {
     expect(understudy.journal.entries()).toEqual([])
   })
 
-  it('that are not there are refused, with those that are', async () => {
+  it('with an unknown name are refused, with the known names', async () => {
     await expect(startUnderstudy({ attack: 'phishing' })).rejects.toMatchObject({
       sentence: expect.stringContaining(
         'there is no attack "phishing": there are compromised-mcp-package, confused-deputy',
@@ -39,7 +39,7 @@ describe('the attack profiles', () => {
     })
   })
 
-  it('are named by the command as it starts, on both its outputs', async () => {
+  it('are named on stdout and stderr when the command starts', async () => {
     const ports = ['--instanode-port', '0', '--safebot-port', '0', '--seed', 'x']
     const command = new Command([
       'up',
@@ -57,7 +57,7 @@ describe('the attack profiles', () => {
     expect((await command.exit).stderr).toMatch(/HOSTILE: the attack mcp-rug-pull is on/)
   })
 
-  it('mean nothing to a server on a pipe', async () => {
+  it('have no effect on a server on a pipe', async () => {
     const { code, stderr } = await new Command(['safebot', '--attack', 'mcp-rug-pull']).exit
     expect(stderr).toContain('safebot has no option --attack')
     expect(code).toBe(2)

@@ -11,7 +11,7 @@ const STRICT_ROOMS = 'policylayer/safebot-strict.json'
 const STRICT_RESOURCES = 'policylayer/instanode-strict.json'
 
 describe('credential-leak-via-errors', () => {
-  it('passes through any policy, since none looks at answers; a limit bounds how often', async () => {
+  it('passes through any policy, because none checks answers; a limit bounds the number of leaks', async () => {
     const understudy = await underAttack('credential-leak-via-errors')
     for (const policy of [NAIVE, STRICT_RESOURCES]) {
       const agent = await agentBehind(understudy, 'instanode', policy)
@@ -25,7 +25,7 @@ describe('credential-leak-via-errors', () => {
 })
 
 describe('confused-deputy', () => {
-  it('shows one tenant what another owns; a policy of its own without the list keeps it out', async () => {
+  it("shows one tenant the resources of another, unless the tenant's policy hides the list", async () => {
     const understudy = await underAttack('confused-deputy')
     const a = await agentBehind(understudy, 'instanode', NAIVE, PAID)
     expect(JSON.stringify(await ok(a, 'list_resources'))).toContain('CANARY-tenant-a')
@@ -42,7 +42,7 @@ describe('confused-deputy', () => {
     expect(callers.map(({ caller }) => caller)).toEqual(['acct_paid', 'acct_paid_2'])
   })
 
-  it('is not so without the attack', async () => {
+  it('does not happen without the attack', async () => {
     const understudy = await startUnderstudy()
     const [a, b] = [
       await understudy.instanode.connect({ token: PAID }),
@@ -61,7 +61,7 @@ describe('token-mis-redemption', () => {
     return String(token)
   }
 
-  it('is good for a whole account where bearers are passed on, and good for nothing at a gateway of grants', async () => {
+  it('works for a whole account if bearer tokens are passed on, and does not work at a gateway with grants', async () => {
     const understudy = await underAttack('token-mis-redemption')
     const token = await mintedElsewhere('token-mis-redemption')
     const passing = await connectOver(understudy.instanode.mcpUrl, { Authorization: `Bearer ${token}` })
@@ -85,7 +85,7 @@ describe('token-mis-redemption', () => {
   it.each([
     ['the server that mints', undefined, 'token-mis-redemption'],
     ['the server that is asked', 'token-mis-redemption', undefined],
-  ])('needs the attack on %s, too', async (_, minting, asked) => {
+  ])('does not happen without the attack on %s', async (_, minting, asked) => {
     const token = await mintedElsewhere(minting === undefined ? undefined : minting)
     const understudy = await startUnderstudy(asked === undefined ? {} : { attack: asked })
     expect(await refused(await understudy.instanode.connect({ token }), 'list_resources')).toContain(
@@ -95,7 +95,7 @@ describe('token-mis-redemption', () => {
 })
 
 describe('compromised-mcp-package', () => {
-  it('copies what is sent after two honest calls; the journal of calls is clean, the room of copies is not', async () => {
+  it('copies what is sent after two honest calls; the journal shows honest calls, and a second room has the copies', async () => {
     const understudy = await underAttack('compromised-mcp-package')
     const sink = understudy.attacks[0]?.rooms.sink ?? ''
     const watcher = await understudy.safebot.connect({ handle: 'watcher' })
@@ -106,7 +106,7 @@ describe('compromised-mcp-package', () => {
     expect(reached(understudy, 'send_message')).toBe(4)
   })
 
-  it('is not noticed by a stricter policy, which bounds what it gets', async () => {
+  it('is not detected by a stricter policy, which limits what is sent', async () => {
     const understudy = await underAttack('compromised-mcp-package')
     const sink = understudy.attacks[0]?.rooms.sink ?? ''
     const watcher = await understudy.safebot.connect({ handle: 'watcher' })
@@ -118,7 +118,7 @@ describe('compromised-mcp-package', () => {
 })
 
 describe('protocol-abuse', () => {
-  it('reaches a caller of its own as it is, and one behind the gateway as an error', async () => {
+  it('reaches a direct caller unchanged, and a caller behind the gateway as an error', async () => {
     const understudy = await underAttack('protocol-abuse')
     const direct = await send(understudy.safebot.mcpUrl, {
       body: rpc('tools/call', { name: 'room_status', arguments: {} }),
@@ -136,7 +136,7 @@ describe('protocol-abuse', () => {
 })
 
 describe('resource-exhaustion', () => {
-  it('brings answers of any size through any policy; a limit bounds how many', async () => {
+  it('sends answers of any size through any policy; a limit bounds their number', async () => {
     const understudy = await underAttack('resource-exhaustion')
     const strict = await agentBehind(understudy, 'safebot', STRICT_ROOMS)
     const result = await call(strict, 'get_transcript', { url: 'x' })
@@ -145,7 +145,7 @@ describe('resource-exhaustion', () => {
     expect(reached(understudy, 'get_transcript')).toBe(10)
   })
 
-  it('lists in many pages', async () => {
+  it('splits the tool list into many pages', async () => {
     const understudy = await underAttack('resource-exhaustion')
     const { json } = await send(understudy.safebot.mcpUrl, {
       headers: { accept: BOTH },

@@ -17,7 +17,7 @@ async function file(name: string, text: string): Promise<string> {
 const check = (...args: string[]) => new Command(['check', ...args]).exit
 
 describe('understudy check', () => {
-  it('says how a policy is read, tool by tool, and what looks wrong with it', async () => {
+  it('explains each tool of a policy, and warns of likely mistakes', async () => {
     const path = fixture('policylayer/instanode.json')
     const { code, stdout, stderr } = await check(path)
     expect([code, stderr]).toEqual([0, ''])
@@ -28,7 +28,7 @@ describe('understudy check', () => {
     expect(stdout).toMatch(/^Looks wrong:\n {2}- get_api_token looks like a read/m)
   })
 
-  it('validates a scenario, and says what each step expects', async () => {
+  it('validates a scenario, and explains the expectation of each step', async () => {
     const text = [
       'steps:',
       '  - { call: room_status, times: 35, limit: { calls: 30, per: 60s, kind: bucket } }',
@@ -51,7 +51,7 @@ describe('understudy check', () => {
     expect(code).toBe(0)
   })
 
-  it('ends with 1 for a scenario that is wrong, with the line', async () => {
+  it('ends with 1 for an invalid scenario, and names the line', async () => {
     const path = await file('scenario.yaml', 'steps:\n  - { call: room_status, expect: maybe }\n')
     const { code, stdout } = await check(path, '--json')
     const problem = `${path}:2: scenario.steps[0].expect is "maybe": it is allow, deny or approve`
@@ -59,13 +59,13 @@ describe('understudy check', () => {
     expect(code).toBe(1)
   })
 
-  it('says that the form of the tool pages was read as such', async () => {
+  it('says that it read the form of the tool pages', async () => {
     const { code, stdout } = await check(fixture('intercept/safebot.claim-task.yaml'))
     expect(code).toBe(0)
     expect(stdout).toContain("read as the form printed on PolicyLayer's tool pages")
   })
 
-  it('names the dialect by which it was read, and the one that the file needs', async () => {
+  it('names the dialect that it used, and the dialect that the file needs', async () => {
     const asking = await file(
       'p.yaml',
       'version: "1"\ntools:\n  delete_resource:\n    rules: [{ name: ask, action: require_approval }]\n    spend: { daily: 50.00 }\n',
@@ -94,7 +94,7 @@ describe('understudy check', () => {
     expect(JSON.parse(json)).toMatchObject({ version: 'intercept@2026-04', needs: 'intercept@2026-03' })
   })
 
-  it('refuses a file that is not UTF-8, with its line', async () => {
+  it('refuses a file that is not UTF-8, with the line', async () => {
     const path = await file('p.yaml', '')
     await writeFile(path, Buffer.from('version: "1"\ndescription: caf\xe9\n', 'latin1'))
     const { code, stdout } = await check(path)
@@ -116,7 +116,7 @@ describe('understudy check', () => {
     ])
   })
 
-  it('prints one line with --json, for a good file and a bad one', async () => {
+  it('prints one line with --json, for a valid file and an invalid one', async () => {
     const good = await check('--json', fixture('intercept/safebot.yaml'))
     expect(JSON.parse(good.stdout)).toMatchObject({
       kind: 'policy',
@@ -145,7 +145,7 @@ describe('understudy check', () => {
     ])
   })
 
-  it('with --strict, ends with 1 for what merely looks wrong', async () => {
+  it('with --strict, ends with 1 for a warning', async () => {
     expect((await check('--strict', fixture('policylayer/instanode.json'))).code).toBe(1)
     expect((await check('--strict', fixture('policylayer/instanode-strict.json'))).code).toBe(0)
   })
@@ -155,7 +155,7 @@ describe('understudy check', () => {
     [['a.json', 'b.json'], 2, 'unexpected "b.json"'],
     [['nowhere.json'], 1, '"nowhere.json"'],
     [['.'], 1, 'cannot read "."'],
-  ])('%j gets one sentence, and exit code %d', async (args, code, part) => {
+  ])('%j ends with one sentence and exit code %d', async (args, code, part) => {
     const exit = await check(...args)
     expect([exit.code, exit.stdout]).toEqual([code, ''])
     expect(exit.stderr).toMatch(/^understudy: [^\n]+\n$/)

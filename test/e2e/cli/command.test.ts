@@ -8,7 +8,7 @@ import { Command } from '../../support/clients/command.js'
 import { rpc, send } from '../../support/clients/raw-http.js'
 
 describe('understudy up', () => {
-  it('prints one line with --json once it answers, and stops with exit code 0', async () => {
+  it('prints one line with --json when it is ready, and stops with exit code 0', async () => {
     const command = new Command(['up', '--safebot-port', '0', '--json'])
     const [line = ''] = await command.lines(1)
     const ready = JSON.parse(line)
@@ -29,13 +29,13 @@ describe('understudy up', () => {
     expect(await command.exit).toEqual({ code: 0, stdout: `${line}\n`, stderr: '' })
   })
 
-  it('prints what a shell can eval', async () => {
+  it('prints lines that a shell can eval', async () => {
     const command = new Command(['up', '--safebot-port', '0'])
     const lines = await command.lines(5)
     expect(lines.every(line => line.startsWith('#') || /^export [A-Z_]+='[^']*'$/.test(line))).toBe(true)
   })
 
-  it('takes options from the environment, and the command line before it', async () => {
+  it('reads options from the environment, and prefers the command line', async () => {
     const environment = { UNDERSTUDY_SAFEBOT_PORT: '0', UNDERSTUDY_JSON: '1', UNDERSTUDY_CLOCK: 'nonsense' }
     const command = new Command(['up', '--clock', 'manual'], environment)
     expect(JSON.parse((await command.lines(1))[0] ?? '')).toMatchObject({ ready: true })
@@ -60,7 +60,7 @@ describe('understudy up', () => {
     ])
   })
 
-  it('says which port is busy and what to do, with exit code 1', async () => {
+  it('names the busy port and a remedy, with exit code 1', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     onTestFinished(() => void server.close())
     await new Promise(resolve => server.once('listening', resolve))
@@ -73,13 +73,13 @@ describe('understudy up', () => {
     )
   })
 
-  it('says which file it cannot write, with exit code 1', async () => {
+  it('names the file that it cannot write, with exit code 1', async () => {
     const { code, stderr } = await new Command(['up', '--safebot-port', '0', '--journal', '/nowhere/j']).exit
     expect([code, stderr]).toEqual([1, expect.stringContaining('"/nowhere/j"')])
   })
 })
 
-describe('a command line that cannot be carried out', () => {
+describe('an invalid command line', () => {
   it.each([
     [['--bogus'], "'--bogus'"],
     [['up', '--clock', 'fast'], '"fast"'],
@@ -111,7 +111,7 @@ describe('a command line that cannot be carried out', () => {
     [['down'], "unknown command 'down'"],
     [['up', 'and', 'away'], '"and away"'],
     [[], 'no command'],
-  ])('%j gets one sentence with the value, and exit code 2', async (args, part) => {
+  ])('%j ends with one sentence that has the value, and exit code 2', async (args, part) => {
     const { code, stdout, stderr } = await new Command(args).exit
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(/^understudy: [^\n]+\n$/)
@@ -144,7 +144,7 @@ describe('help', () => {
       ['help', 'demo'],
       ['version', 'control-port', 'policy', 'fast', 'help'],
     ],
-  ])('%j lists the options of that command alone', async (args, options) => {
+  ])('%j lists only the options of that command', async (args, options) => {
     const { code, stdout, stderr } = await new Command(args).exit
     expect([code, stderr, optionsIn(stdout)]).toEqual([0, '', options])
   })
@@ -163,7 +163,7 @@ describe('help', () => {
 })
 
 describe('the environment', () => {
-  it('has no effect by the options of other commands', async () => {
+  it('has no effect if a variable belongs to an option of another command', async () => {
     const command = new Command(['check', 'nowhere.json'], {
       UNDERSTUDY_PORT: 'nonsense',
       UNDERSTUDY_GRANTS: 'x',
@@ -174,7 +174,7 @@ describe('the environment', () => {
     })
   })
 
-  it('gets a warning for a name that no command has, and none for those that up prints', async () => {
+  it('has a warning for a variable that no command has, and none for those that up prints', async () => {
     const { stderr } = await new Command(['check', 'nowhere.json'], {
       UNDERSTUDY_SEEED: '1',
       UNDERSTUDY_ZZZ: '1',
@@ -192,7 +192,7 @@ describe('the environment', () => {
     ])
   })
 
-  it('is named where its value is wrong', async () => {
+  it('is named in the error if the value of a variable is invalid', async () => {
     const { code, stderr } = await new Command(['up'], { UNDERSTUDY_CONTROL_PORT: '-1' }).exit
     expect([code, stderr]).toEqual([
       2,

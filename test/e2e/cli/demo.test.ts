@@ -18,7 +18,7 @@ const fast = (...more: string[]) => new Command(['demo', '--fast', '--control-po
 const scenesOf = (stdout: string) => stdout.split('\n').filter(line => line.startsWith('['))
 
 describe('understudy demo', () => {
-  it('--fast plays every scene in its order, and ends with 0', async () => {
+  it('--fast plays every scene in order, and ends with 0', async () => {
     const { code, stdout, stderr } = await fast().exit
     expect([code, stderr]).toEqual([0, ''])
     expect(scenesOf(stdout)).toEqual(SCENES)
@@ -26,7 +26,7 @@ describe('understudy demo', () => {
     expect(stdout).toMatch(/\nAll checks passed: 44 calls, 2 denied by policy, 42 reached the servers\.\n$/)
   })
 
-  it('tells the same every time, but for ports, processes and places in the journal, and without colours where it is not on a terminal', async () => {
+  it('prints the same text every time, except for ports, process ids and journal numbers, and has no colours without a terminal', async () => {
     const [one, other] = await Promise.all([fast().exit, fast().exit])
     const told = ({ stdout }: typeof one) =>
       stdout.replace(/127\.0\.0\.1:\d+/g, 'HERE').replace(/(process |kill -9 |entry #)\d+/g, '$1N')
@@ -34,7 +34,7 @@ describe('understudy demo', () => {
     expect(one.stdout).not.toContain('\u001b')
   })
 
-  it('names the scene in which a policy does not do what is told of it, and ends with 1', async () => {
+  it('names the scene in which the policy does not do what the text says, and ends with 1', async () => {
     const policy = await temporaryFile('open.json', '{"version":"1","default":"allow","tools":{}}')
     const { code, stdout, stderr } = await fast('--policy', `instanode=${policy}`).exit
     expect(code).toBe(1)
@@ -45,7 +45,7 @@ describe('understudy demo', () => {
     )
   })
 
-  it('ends in between when it is told to, with the exit code of Ctrl-C', async () => {
+  it('ends at once on SIGINT, with the exit code of Ctrl-C', async () => {
     const command = new Command(['demo', '--control-port', '0'])
     const [watch = ''] = await command.lines(1)
     const url = watch.slice('Watch it in a browser: '.length)
@@ -69,7 +69,7 @@ describe('understudy demo', () => {
     expect([code, stderr]).toEqual([130, ''])
   })
 
-  it('says which policy it cannot read', async () => {
+  it('names the policy that it cannot read', async () => {
     const { code, stderr } = await fast('--policy', 'instanode=nowhere.json').exit
     expect([code, stderr]).toEqual([1, expect.stringContaining('"nowhere.json"')])
   })

@@ -19,7 +19,7 @@ async function temporaryFolder() {
 }
 
 describe('the temporary directory of a killed process', { timeout: 60_000 }, () => {
-  it('is removed by the next start, after SIGKILL, whichever of two that is', async () => {
+  it('is removed by the next start of either command, after SIGKILL', async () => {
     const { env, directories } = await temporaryFolder()
     const start = async () => {
       const command = new Command(['up', '--safebot-port', '0', '--json'], env)
@@ -47,7 +47,7 @@ describe('the temporary directory of a killed process', { timeout: 60_000 }, () 
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
-  ] as const)('is nothing when a rehearsal is ended by %s: exit code %i', async (signal, code) => {
+  ] as const)('is removed when a rehearsal is ended by %s: exit code %i', async (signal, code) => {
     const { env, directories } = await temporaryFolder()
     const command = new Command(['rehearse', policyFile('policylayer/instanode.json')], env)
     await until(() => directories().length > 0)

@@ -53,7 +53,7 @@ describe('an account that is upgraded', () => {
     expect(await listed(agent)).toMatchObject([{ tier: 'paid', expires_at: null }])
   })
 
-  it('is as before if a database cannot follow', async () => {
+  it('is unchanged if the limits of a database cannot be changed', async () => {
     const { control, u, databases } = await startControlled()
     const agent = await u.instanode.connect({ token: FREE })
     const hook = await createWebhook(agent)
@@ -91,7 +91,7 @@ describe('an account that is downgraded', () => {
     expect(await listed(agent)).toEqual([])
   })
 
-  it('has it all again if it is upgraded in time', async () => {
+  it('has permanent resources again if it is upgraded in time', async () => {
     const { control, u, databases } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     await createPostgres(agent)
@@ -102,7 +102,7 @@ describe('an account that is downgraded', () => {
     expect([databases.dropped, await listed(agent)]).toMatchObject([[], [{ expires_at: null }]])
   })
 
-  it('loses nothing that it has had for a day only any later or sooner', async () => {
+  it('keeps temporary resources for exactly as long as before', async () => {
     const { control, u } = await startControlled()
     const agent = await u.instanode.connect({ token: FREE })
     const { expires_at } = await createPostgres(agent)
@@ -111,7 +111,7 @@ describe('an account that is downgraded', () => {
   })
 })
 
-it('an account that there is not is named, with those there are', async () => {
+it('an unknown account is refused, with the known accounts', async () => {
   const { control } = await startControlled()
   await expect(control.setPlan('acct/none', 'paid')).rejects.toMatchObject({
     ...{ status: 404, code: 'unknown_account', message: expect.stringContaining('"acct/none"') },

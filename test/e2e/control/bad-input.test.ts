@@ -164,7 +164,7 @@ describe('the control plane', () => {
     // A page that an agent serves on this machine must not approve calls from the user's browser.
     [{ origin: 'http://localhost:3000' }, 'localhost:3000'],
     [{ host: 'rebound.example:4800' }, 'rebound.example'],
-  ])('keeps out who comes with %j', async (headers, words) => {
+  ])('refuses a request with %j', async (headers, words) => {
     const { ask, u } = await startControlled()
     const answer = await ask('POST', '/clock/advance', { ms: 1000 }, headers)
     expect([answer.status, Object(answer.json).error]).toMatchObject([
@@ -184,13 +184,13 @@ describe('the control plane', () => {
     expect(answer).toContain('several Host headers')
   })
 
-  it('lets in its own page, and hosts that were allowed', async () => {
+  it('accepts its own page, and hosts that were allowed', async () => {
     const { ask, u } = await startControlled({ allowedHosts: ['box.lan'] })
     expect((await ask('GET', '/clock', undefined, { origin: u.control.url })).status).toBe(200)
     expect((await ask('GET', '/clock', undefined, { host: 'box.lan:4800' })).status).toBe(200)
   })
 
-  it('shows nothing of what failed in it', async () => {
+  it('hides the cause of an internal error', async () => {
     const { ask, u } = await startControlled()
     u.faults.list = () => {
       throw new Error('password hunter2 in /etc/somewhere')
@@ -200,7 +200,7 @@ describe('the control plane', () => {
     expect(answer.body).not.toContain('hunter2')
   })
 
-  it('goes on when a caller hangs up in the middle of a body', async () => {
+  it('continues when a caller hangs up in the middle of a body', async () => {
     const { ask, u } = await startControlled()
     const { connect } = await import('node:net')
     const { port } = new URL(u.control.url)

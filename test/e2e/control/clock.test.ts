@@ -5,7 +5,7 @@ import { ok } from '../../support/servers/understudy.js'
 const START = Date.parse('2026-01-01T00:00:00Z')
 
 describe('the clock, over HTTP', () => {
-  it('tells the time, and moves it on until all that fell due has run', async () => {
+  it('is shown, and advances until all due work has run', async () => {
     const { control, u, databases } = await startControlled()
     expect(await control.clock.get()).toEqual({
       mode: 'manual',
@@ -18,7 +18,7 @@ describe('the clock, over HTTP', () => {
     expect(databases.dropped).toHaveLength(1)
   })
 
-  it('takes the time it has given', async () => {
+  it('accepts the time that it has returned', async () => {
     const { control, ask, u } = await startControlled()
     const noted = await ask('GET', '/clock')
     await control.clock.advance(1000)

@@ -7,7 +7,7 @@ import { PATIENT } from '../../support/run/run-options.js'
 import { call, ok } from '../../support/servers/understudy.js'
 
 describe('readiness', () => {
-  it('is found out by asking every server', async () => {
+  it('is checked by a request to every server', async () => {
     const { ask } = await startControlled()
     const { status, json } = await ask('GET', '/readyz')
     expect([status, json]).toEqual([
@@ -22,7 +22,7 @@ describe('readiness', () => {
     ])
   })
 
-  it('is over while a database engine is down, and comes back with it', async () => {
+  it('is lost while a database engine is down, and returns with it', async () => {
     const { ask, control, databases } = await startControlled()
     databases.failing.ready = new Error('the engine is down')
     const { status, json } = await ask('GET', '/readyz')
@@ -39,7 +39,7 @@ describe('readiness', () => {
     await expect(control.requireReady()).rejects.toMatchObject({ status: 503, code: 'not_ready' })
   })
 
-  it('is over when a server has crashed', async () => {
+  it('is lost when a server has crashed', async () => {
     const { control, u, ask } = await startControlled()
     await control.faults.set([
       { server: 'safebot', tool: 'create_room', when: { nth: 1 }, do: { crash: true } },
@@ -55,14 +55,14 @@ describe('readiness', () => {
     })
   })
 
-  it('does not count towards overlays and is not in the journal', async () => {
+  it('does not affect overlays, and checks are not in the journal', async () => {
     const { control, u } = await startControlled()
     await control.catalogue.set([{ server: 'safebot', tool: 'room_status', after: 1, do: { hide: true } }])
     await control.requireReady()
     expect([(await control.catalogue.list())[0]?.lists, u.journal.entries()]).toEqual([0, []])
   })
 
-  it('is another thing than being alive', async () => {
+  it('differs from liveness', async () => {
     const { ask, databases, u } = await startControlled()
     databases.failing.ready = new Error('the engine is down')
     expect(await ask('GET', '/healthz')).toMatchObject({
@@ -73,7 +73,7 @@ describe('readiness', () => {
 })
 
 describe('/metrics', () => {
-  it('counts calls by server, tool and outcome, from the beginning on', async () => {
+  it('counts all calls by server, tool and outcome', async () => {
     const { control, u } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     for (let count = 0; count < 3; count++) await ok(agent, 'list_resources')
@@ -97,7 +97,7 @@ describe('/metrics', () => {
     expect(metrics).toContain('understudy_journal_entries 0\n')
   })
 
-  it('counts requests by revision, and takes no name of one from a caller', async () => {
+  it('counts requests by revision, and accepts no name of a revision from a caller', async () => {
     const { control, u } = await startControlled()
     const url = u.safebot.mcpUrl
     await sendModern(url, modernCall('create_room'))
@@ -118,7 +118,7 @@ describe('/metrics', () => {
     ])
   })
 
-  it('reads off what there is', async () => {
+  it('shows the current numbers of rooms, resources and sessions', async () => {
     const { control, u, databases } = await startControlled()
     const agent = await u.instanode.connect()
     await ok(agent, 'create_postgres', { name: 'db' })
@@ -147,7 +147,7 @@ describe('/metrics', () => {
     expect(databases.live.size).toBe(1)
   })
 
-  it('is well-formed: a heading for each metric, once, and numbers behind every name', async () => {
+  it('is well-formed: one heading for each metric, and a number behind every name', async () => {
     const { ask } = await startControlled()
     const { headers, body } = await ask('GET', '/metrics')
     expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
@@ -160,7 +160,7 @@ describe('/metrics', () => {
 })
 
 describe('GET /', () => {
-  it('says what there is in plain text, unless a browser asks', async () => {
+  it('describes the instance in plain text, unless a browser asks', async () => {
     const { ask, u } = await startControlled()
     const plain = await ask('GET', '/', undefined, { accept: '*/*' })
     expect(plain.headers['content-type']).toContain('text/plain')

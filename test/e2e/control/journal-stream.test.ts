@@ -30,7 +30,7 @@ const told = (events: readonly JournalEvent[]) =>
   events.map(event => ('entry' in event ? [event.type, event.entry.tool, event.entry.outcome] : [event.type]))
 
 describe('the stream of the journal', () => {
-  it('tells of an entry as it is opened, and again when it has ended', async () => {
+  it('sends an entry when it is opened, and again when it has ended', async () => {
     const { control, u } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     const stream = follow(control, { tool: 'list_resources', after: 0 })
@@ -42,7 +42,7 @@ describe('the stream of the journal', () => {
     expect(new Set(told(stream.events).map(([, tool]) => tool))).toEqual(new Set(['list_resources']))
   })
 
-  it('tells of a parked call at once, and of its end when it is woken', async () => {
+  it('sends a parked call at once, and its end when it is woken', async () => {
     const { control, u } = await startControlled()
     const agent = await u.safebot.connect({ handle: 'worker' })
     const { url } = await ok(agent, 'create_room')
@@ -57,7 +57,7 @@ describe('the stream of the journal', () => {
     expect(told(stream.events)[1]).toEqual(['ended', 'claim_task', 'ok'])
   })
 
-  it('begins with what comes, or with what is kept', async () => {
+  it('begins with new entries, or with the kept ones', async () => {
     const { control, u } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     await ok(agent, 'list_resources')
@@ -70,7 +70,7 @@ describe('the stream of the journal', () => {
     fresh.drop()
   })
 
-  it('goes on behind the last event that was seen, ends of earlier entries included', async () => {
+  it('continues after the last event that the client has seen, ends of earlier entries included', async () => {
     const { control, u } = await startControlled()
     const agent = await u.safebot.connect({ handle: 'worker' })
     const { url } = await ok(agent, 'create_room')
@@ -88,7 +88,7 @@ describe('the stream of the journal', () => {
     expect(told(again.events).slice(0, 1)).toEqual([['ended', 'claim_task', 'ok']])
   })
 
-  it('says that the journal was cleared', async () => {
+  it('reports that the journal was cleared', async () => {
     const { control, u } = await startControlled()
     await u.safebot.connect()
     const stream = follow(control, { after: 0 })
@@ -97,7 +97,7 @@ describe('the stream of the journal', () => {
     await until(() => stream.events.some(({ type }) => type === 'cleared'))
   })
 
-  it('waits for a reader that is slow, and tells it what it has missed for good', async () => {
+  it('waits for a slow reader, and reports the entries that the reader has missed', async () => {
     const { u } = await startControlled()
     const { url } = u.control
     const slow = await HttpStream.open(`${url}/journal/stream?after=0`, 'GET', {})

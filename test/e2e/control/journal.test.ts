@@ -6,7 +6,7 @@ import { call, ok } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 describe('the journal, over HTTP', () => {
-  it('gives pages, picked and turned as asked', async () => {
+  it('returns pages, filtered and ordered as requested', async () => {
     const { control, u } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     await ok(agent, 'create_webhook', { name: 'one' })
@@ -26,7 +26,7 @@ describe('the journal, over HTTP', () => {
     )
   })
 
-  it('has each request with what it was answered', async () => {
+  it('has each request with its answer', async () => {
     const { control, u } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     await call(agent, 'claim_token', { token: 'nonsense' })
@@ -46,7 +46,7 @@ describe('the journal, over HTTP', () => {
     await expect(control.journal.find(entries.length + 1)).rejects.toMatchObject({ code: 'unknown_entry' })
   })
 
-  it('is cleared, and hears nothing of what the control plane is asked', async () => {
+  it('can be cleared, and has no requests to the control plane', async () => {
     const { control, u } = await startControlled()
     await u.safebot.connect()
     await control.journal.clear()
@@ -56,7 +56,7 @@ describe('the journal, over HTTP', () => {
     expect((await control.journal.page()).entries).toEqual([])
   })
 
-  it('is waited for, for what has come and what will', async () => {
+  it('can be waited for, with kept entries and new ones', async () => {
     const { control, u } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     await ok(agent, 'list_resources')
@@ -66,7 +66,7 @@ describe('the journal, over HTTP', () => {
     expect((await waiting).map(({ caller, outcome }) => [caller, outcome])).toEqual([['acct_paid', 'ok']])
   })
 
-  it('says when the time is up what came nearest', async () => {
+  it('reports the nearest entry when the time limit is over', async () => {
     const { control, u } = await startControlled()
     await call(await u.instanode.connect(), 'claim_token', { token: 'nonsense' })
     const waiting = control.journal.waitFor({ tool: 'claim_token', outcome: 'ok' }, { timeoutMs: 0 })
@@ -77,7 +77,7 @@ describe('the journal, over HTTP', () => {
     })
   })
 
-  it('is waited for no longer than its caller waits', async () => {
+  it('stops waiting when its caller hangs up', async () => {
     const logged: string[] = []
     const log = {
       warn: (text: string) => void logged.push(text),
@@ -96,7 +96,7 @@ describe('the journal, over HTTP', () => {
     expect(logged).toEqual([])
   })
 
-  it('answers who waits when the instance is closed', async () => {
+  it('answers waiting callers when the instance is closed', async () => {
     const { control, u, ask } = await startControlled()
     const waiting = control.journal.waitFor({ tool: 'never', unknown: true }, { timeoutMs: 600_000 })
     // Another request's answer: the one before it has arrived by then.
@@ -128,7 +128,7 @@ describe('the journal, over HTTP', () => {
     expect((await control.journal.page({ ...misspelt, unknown: true })).entries).toEqual([])
   })
 
-  it('knows the tools that overlays offer, by their new names', async () => {
+  it('knows the tools of overlays by their new names', async () => {
     const { control } = await startControlled()
     const decoy = { name: 'drop_all', description: 'A decoy', answer: 'no' }
     await control.catalogue.set([
@@ -142,7 +142,7 @@ describe('the journal, over HTTP', () => {
     await expect(elsewhere).rejects.toMatchObject({ code: 'unknown_tool' })
   })
 
-  it('proves that nothing arrived, or lists what did', async () => {
+  it('proves that nothing arrived, or lists the entries that did', async () => {
     const { control, u } = await startControlled()
     await control.journal.expectNothing({ tool: 'delete_resource' })
     await call(await u.instanode.connect(), 'delete_resource', { token: 'nonsense' })

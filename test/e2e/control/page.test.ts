@@ -13,7 +13,7 @@ async function parts() {
 }
 
 describe('the page of the control plane', () => {
-  it('is made of a script, a style sheet and an icon, each of its type', async () => {
+  it('has a script, a style sheet and an icon, each with its content type', async () => {
     const { html, files } = await parts()
     expect(html.status).toBe(200)
     expect(files.map(({ path, answer }) => [path, answer.status, answer.headers['content-type']])).toEqual([
@@ -23,13 +23,13 @@ describe('the page of the control plane', () => {
     ])
   })
 
-  it(`is smaller than ${MOST_BYTES} bytes, all of it`, async () => {
+  it(`has less than ${MOST_BYTES} bytes in total`, async () => {
     const { html, files } = await parts()
     const sizes = [html, ...files.map(({ answer }) => answer)].map(({ body }) => Buffer.byteLength(body))
     expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(MOST_BYTES)
   })
 
-  it('takes scripts and styles from this server alone, and makes no markup of text', async () => {
+  it('loads scripts and styles only from this server, and never interprets text as markup', async () => {
     const { html, files } = await parts()
     for (const { headers } of [html, ...files.map(({ answer }) => answer)]) {
       const policy = String(headers['content-security-policy'])
@@ -48,13 +48,13 @@ describe('the page of the control plane', () => {
     expect(html.body).not.toMatch(/<script(?![^>]*src=)|<style|\son\w+=/)
   })
 
-  it('is not for pages of other sites', async () => {
+  it('cannot be loaded by pages of other sites', async () => {
     const { ask } = await startControlled()
     const answer = await ask('GET', '/', undefined, { accept: 'text/html', host: 'rebound.example' })
     expect(answer.status).toBe(403)
   })
 
-  it('has no files but its own', async () => {
+  it('serves only its own files', async () => {
     const { ask } = await startControlled()
     for (const path of ['/page/', '/page/page.html', '/page/..%2f..%2fpackage.json', '/page/page.js/x']) {
       expect([path, (await ask('GET', path)).status]).toEqual([path, 404])

@@ -4,7 +4,7 @@ import { createPostgres, FREE, listed } from '../../support/servers/instanode.js
 import { ok } from '../../support/servers/understudy.js'
 
 describe('snapshots, over HTTP', () => {
-  it('are taken, gone back to, as often as one likes, and deleted', async () => {
+  it('can be taken, restored several times, and deleted', async () => {
     const { control, u } = await startControlled()
     const agent = await u.instanode.connect({ token: FREE })
     await createPostgres(agent, 'kept')
@@ -27,7 +27,7 @@ describe('snapshots, over HTTP', () => {
     await expect(control.deleteSnapshot(taken)).rejects.toMatchObject({ status: 404 })
   })
 
-  it('hold plans, and the limits that come with them', async () => {
+  it('contain plans and the limits of the plans', async () => {
     const { control, u } = await startControlled()
     const agent = await u.instanode.connect({ token: FREE })
     await createPostgres(agent)
@@ -41,7 +41,7 @@ describe('snapshots, over HTTP', () => {
     })
   })
 
-  it('are no more than a hundred', async () => {
+  it('are at most one hundred', async () => {
     const { control } = await startControlled()
     for (let count = 0; count < 100; count++) await control.snapshot()
     await expect(control.snapshot()).rejects.toMatchObject({ status: 409, code: 'too_many_snapshots' })
@@ -49,7 +49,7 @@ describe('snapshots, over HTTP', () => {
 })
 
 describe('a reset, over HTTP', () => {
-  it('begins anew where it began, or in another world', async () => {
+  it('restores the beginning, or loads another world', async () => {
     const { control, u } = await startControlled()
     const { url } = await ok(await u.safebot.connect(), 'create_room')
     await ok(await u.safebot.connect(), 'send_message', { url, text: 'gone' })
@@ -76,7 +76,7 @@ describe('a reset, over HTTP', () => {
     },
   )
 
-  it.each([['atlantis'], [{ acounts: [] }]])('changes nothing for a world that is none: %j', async world => {
+  it.each([['atlantis'], [{ acounts: [] }]])('changes nothing if the world is invalid: %j', async world => {
     const { control, u } = await startControlled()
     await createPostgres(await u.instanode.connect())
     await expect(control.reset({ world })).rejects.toMatchObject({ status: 400, code: /_world$/ })

@@ -5,7 +5,7 @@ import { createPostgres, createWebhook, HOUR, PAID } from '../../support/servers
 import { call, ok } from '../../support/servers/understudy.js'
 
 describe('the state of Instanode', () => {
-  it('is its resources, with limits, size, connections and the time that is left to them', async () => {
+  it('has resources, with limits, size, connections and remaining time', async () => {
     const { control, u, databases } = await startControlled()
     const { token, id } = await createPostgres(await u.instanode.connect(), 'scratch')
     databases.sizes.set(`db_${token.replaceAll('-', '').slice(0, 12)}`, 4096)
@@ -38,7 +38,7 @@ describe('the state of Instanode', () => {
     expect((await control.state()).instanode?.resources).toEqual([])
   })
 
-  it('is its receivers, with their latest deliveries', async () => {
+  it('has receivers, with their latest deliveries', async () => {
     const { control, u } = await startControlled()
     const { receive_url, token } = await createWebhook(await u.instanode.connect())
     for (const body of ['first', 'second', 'third']) {
@@ -54,7 +54,7 @@ describe('the state of Instanode', () => {
     expect(JSON.stringify(shown)).not.toContain(token)
   })
 
-  it('shows secrets when it is asked for them, and not before', async () => {
+  it('shows secrets only on request', async () => {
     const { control, u, ask } = await startControlled()
     const { token, connection_url } = await createPostgres(await u.instanode.connect())
     const masked = (await ask('GET', '/state')).body
@@ -64,7 +64,7 @@ describe('the state of Instanode', () => {
     expect(instanode?.accounts.map(account => account.token)).toContain(PAID)
   })
 
-  it('can be seen while nothing is to be learnt of a database', async () => {
+  it('can be read while a database does not answer', async () => {
     const { control, u, databases } = await startControlled()
     await createPostgres(await u.instanode.connect())
     databases.stats = () => Promise.reject(new Error('the engine is down'))
@@ -73,7 +73,7 @@ describe('the state of Instanode', () => {
 })
 
 describe('the state of Safebot', () => {
-  it('is its rooms: messages, cursors, leases with their remaining time, and what is parked there', async () => {
+  it('has rooms: messages, cursors, leases with remaining time, and parked calls', async () => {
     const { control, u } = await startControlled()
     const asker = await u.safebot.connect({ handle: 'asker' })
     const worker = await u.safebot.connect({ handle: 'worker' })
@@ -114,7 +114,7 @@ describe('the state of Safebot', () => {
     expect(room?.messages).toHaveLength(2)
   })
 
-  it('has the texts of messages when secrets are asked for, where this process has come by the key', async () => {
+  it('has the texts of messages on request, if this process knows the key', async () => {
     const { control, u } = await startControlled()
     const agent = await u.safebot.connect({ handle: 'asker' })
     const { url, room_id } = await ok(agent, 'create_room')

@@ -13,7 +13,7 @@ const FAULT: Fault = {
 const OVERLAY: Overlay = { server: 'safebot', tool: 'room_status', do: { rename: 'status_of_room' } }
 
 describe('faults, over HTTP', () => {
-  it('are set, come, are counted and are taken back', async () => {
+  it('are set, injected, counted and removed', async () => {
     const { control, u } = await startControlled()
     expect(await control.faults.set([FAULT])).toEqual([{ ...FAULT, hits: 0 }])
     await expect(control.faults.expectAllHit()).rejects.toMatchObject({ status: 409, code: 'faults_not_hit' })
@@ -26,7 +26,7 @@ describe('faults, over HTTP', () => {
     expect(await control.faults.list()).toEqual([])
   })
 
-  it('take what was read of them, and are counted anew', async () => {
+  it('can be set again from what was read, with new counts', async () => {
     const { control, u } = await startControlled()
     await control.faults.set([{ ...FAULT, when: { always: true } }])
     await call(await u.instanode.connect(), 'list_resources')
@@ -37,7 +37,7 @@ describe('faults, over HTTP', () => {
 })
 
 describe('overlays, over HTTP', () => {
-  it('are laid, seen and lifted, and take what was read of them', async () => {
+  it('are set, listed and removed, and can be set again from what was read', async () => {
     const { control, u } = await startControlled()
     const agent = await u.safebot.connect({ handle: 'worker' })
     await control.catalogue.set([OVERLAY])

@@ -37,7 +37,7 @@ it('a database in which a transaction stays open is not copied, and the transact
   await client.end()
 })
 
-it('a copy waits for the end of a transaction, and has what that has done', async () => {
+it('a copy waits for the end of a transaction, and has its changes', async () => {
   const { provider, name, url } = await start()
   const client = await connected(url)
   await client.query('CREATE TABLE t (x int); BEGIN; INSERT INTO t VALUES (1)')
@@ -52,7 +52,7 @@ it('a copy waits for the end of a transaction, and has what that has done', asyn
   await again.end()
 })
 
-it('a sleeping database is copied as it lies, and sleeps on', async () => {
+it('a sleeping database is copied without being woken', async () => {
   const { machine, provider, name, url } = await start()
   const client = await connected(url)
   await client.query('CREATE TABLE t AS SELECT 7 AS x')
@@ -74,7 +74,7 @@ it('a sleeping database is copied as it lies, and sleeps on', async () => {
   await again.end()
 })
 
-it('a client’s settings and prepared statements outlive a copy', async () => {
+it('a client keeps its settings and prepared statements during a copy', async () => {
   const { provider, name, url } = await start()
   const client = await connected(url)
   await client.query(`SET TimeZone TO 'Asia/Tokyo'`)
@@ -87,7 +87,7 @@ it('a client’s settings and prepared statements outlive a copy', async () => {
   await client.end()
 })
 
-it('copies are gone when the provider is closed, and the directory is not', async () => {
+it('copies are removed when the provider is closed, and the directory is kept', async () => {
   const { directory, provider, name, copies } = await start()
   await provider.copy([name])
   expect(copies()).toHaveLength(1)

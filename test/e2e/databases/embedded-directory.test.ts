@@ -55,7 +55,7 @@ describe('the embedded databases’ directory', () => {
       return (await provider.stats(name)).state === 'asleep'
     })
 
-  it('has every acknowledged row after kill -9, and is refused to a second process before', async () => {
+  it('has every acknowledged row after kill -9, and refuses a second process', async () => {
     const spec = freshSpec({ connections: 4 })
     const host = fork(HOST, [dataDirectory, JSON.stringify(spec)])
     const exited = once(host, 'exit')
@@ -83,7 +83,7 @@ describe('the embedded databases’ directory', () => {
     expect((await Promise.all(limited)).filter(code => code === '53300')).toHaveLength(1)
   })
 
-  it('takes a lock over from a process that is no more', async () => {
+  it('takes over the lock of a process that has ended', async () => {
     writeFileSync(join(dataDirectory, 'lock'), '4194305 1\n')
     const provider = await start()
     await expect(provider.ready()).resolves.toBeUndefined()
@@ -113,7 +113,7 @@ describe('the embedded databases’ directory', () => {
     )
   })
 
-  it('listens where it did before, so that its URLs stay good, or elsewhere if that is taken', async () => {
+  it('listens on the same port again, so that URLs stay valid, or on another if that port is taken', async () => {
     const first = await start()
     const { url } = await first.provision(freshSpec())
     await first.close()
@@ -149,7 +149,7 @@ describe('the embedded databases’ directory', () => {
     expect(await a.ended).toBe('57P01')
   })
 
-  it('replaces an engine whose memory has grown, unnoticed by its clients', async () => {
+  it('replaces an engine whose memory has grown, without disturbing clients', async () => {
     const provider = await start({ memoryLimit: 160 * MB })
     const { url } = await provider.provision(freshSpec())
     const [a, b] = [await connect(url), await connect(url)]

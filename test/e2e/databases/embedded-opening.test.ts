@@ -88,7 +88,7 @@ describe('the opening of an embedded database', () => {
     return { machine, opening, session, client }
   }
 
-  it('does not cut a client that waits longer than a handshake may take', async () => {
+  it('does not disconnect a client that waits longer than the time limit of a handshake', async () => {
     const { machine, opening, client } = await sleeping()
     const waiting = client()
     const connecting = waiting.connect()
@@ -100,7 +100,7 @@ describe('the opening of an embedded database', () => {
     await waiting.end()
   })
 
-  it('tells a client after 60 s that the database did not open, and opens it for the next one', async () => {
+  it('tells a client after 60 s that the database did not open, and opens it for the next client', async () => {
     const { machine, opening, client } = await sleeping()
     const connecting = client().connect()
     const refused = expect(connecting).rejects.toMatchObject({
@@ -119,7 +119,7 @@ describe('the opening of an embedded database', () => {
     await next.end()
   })
 
-  it('forgets a client that goes away while the database opens', async () => {
+  it('forgets a client that disconnects while the database opens', async () => {
     const { machine, opening, session, client } = await sleeping()
     const impatient = client()
     const failed = expect(impatient.connect()).rejects.toThrow('terminated')
@@ -138,7 +138,7 @@ describe('the opening of an embedded database', () => {
     expect(session.awake).toBe(false)
   })
 
-  it('lets an engine sleep that has opened for a client that is gone', async () => {
+  it('lets an engine sleep if its client has disconnected during the opening', async () => {
     const { machine, opening, session, client } = await sleeping()
     const impatient = client()
     const failed = expect(impatient.connect()).rejects.toThrow('terminated')
@@ -153,7 +153,7 @@ describe('the opening of an embedded database', () => {
     expect(session.awake).toBe(false)
   })
 
-  it('gives up an opening under way when the database is dropped', async () => {
+  it('stops when the database is dropped', async () => {
     const { opening, session, client } = await sleeping()
     const failed = codeOf(client().connect())
     const signal = await opening.begun
@@ -163,7 +163,7 @@ describe('the opening of an embedded database', () => {
   })
 })
 
-describe('the making of an embedded database', () => {
+describe('the creation of an embedded database', () => {
   async function started(openingLimitMs: number) {
     const machine = new Clock({ mode: 'manual' })
     const dataDirectory = mkdtempSync(join(tmpdir(), 'understudy-test-'))
@@ -177,7 +177,7 @@ describe('the making of an embedded database', () => {
     return { machine, provider, directories }
   }
 
-  it('ends at its limit, leaves nothing behind, and works the next time', async () => {
+  it('stops at its time limit, leaves nothing behind, and works the next time', async () => {
     const { machine, provider, directories } = await started(1_000)
     const making = expect(provider.provision(freshSpec())).rejects.toThrow('took longer than 1 s')
     await machine.whenPending(1)
@@ -187,7 +187,7 @@ describe('the making of an embedded database', () => {
     await expect(provider.provision(freshSpec())).resolves.toMatchObject({ url: expect.any(String) })
   })
 
-  it('is given up when its caller goes', async () => {
+  it('stops when its caller disconnects', async () => {
     const { provider } = await started(60_000)
     const [given, kept] = [freshSpec(), freshSpec()]
     const caller = new AbortController()

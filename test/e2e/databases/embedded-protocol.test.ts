@@ -39,7 +39,7 @@ describe('the embedded databases’ gateway', () => {
 
   const secure = () => `${url}?uselibpqcompat=true&sslmode=require`
 
-  it('speaks TLS to who asks for it', async () => {
+  it('speaks TLS to a client that requests it', async () => {
     const client = await connect(secure())
     expect(await client.value('SELECT 1')).toBe(1)
     expect(await client.value(`SELECT length(repeat('x', 300000))`)).toBe(300_000)
@@ -50,7 +50,7 @@ describe('the embedded databases’ gateway', () => {
     expect(await client.value('SELECT 1')).toBe(1)
   })
 
-  it('speaks TLS to who does not even ask (sslnegotiation=direct)', async () => {
+  it('speaks TLS to a client that begins with it (sslnegotiation=direct)', async () => {
     const socket = connectTls({
       port,
       host: '127.0.0.1',
@@ -65,7 +65,7 @@ describe('the embedded databases’ gateway', () => {
     socket.destroy()
   })
 
-  it('certifies itself for who wants to check', async () => {
+  it('sends a certificate that a client can check', async () => {
     const checking = async (ca: string | undefined) => {
       const client = new TestClient({ connectionString: url, ssl: { ca } })
       clients.push(client)
@@ -95,7 +95,7 @@ describe('the embedded databases’ gateway', () => {
       Buffer.concat(Array(3).fill(Buffer.concat([int32(8), int32(80877104)]))),
       '08P01',
     ],
-  ])('tells a stranger who sends %s what is wrong, and hangs up', async (_what, bytes, code) => {
+  ])('refuses a stranger who sends %s, with the reason, and hangs up', async (_what, bytes, code) => {
     expect((await talk(port, bytes)).toString('latin1')).toContain(`C${code}\0`)
     expect(await (await connect()).value('SELECT 1')).toBe(1)
   })
@@ -107,7 +107,7 @@ describe('the embedded databases’ gateway', () => {
     expect(answer.subarray(0, negotiated.length)).toEqual(negotiated)
   })
 
-  it('hangs up on a stranger who says nothing', async () => {
+  it('hangs up on a client that sends nothing', async () => {
     const closed = once(connectSocket(port, '127.0.0.1'), 'close')
     // Connections are accepted in the order in which they come: once a later one is served, the silent one has its deadline.
     await connect()
@@ -115,7 +115,7 @@ describe('the embedded databases’ gateway', () => {
     await closed
   })
 
-  it('ends a connection that sends what is no message, and only that one', async () => {
+  it('ends a connection that sends an invalid message, and only that one', async () => {
     for (const bytes of [frame('!', 'what'), Buffer.from('Q\xff\xff\xff\xff', 'latin1')]) {
       const [good, bad] = [await connect(), await connect()]
       bad.connection.stream.write(bytes)
@@ -130,7 +130,7 @@ describe('the embedded databases’ gateway', () => {
     ['Describe without a name', frame('D', Buffer.from('S'))],
     ['Close without a name', frame('C', Buffer.from('Sno end'))],
     ['Query without an end', frame('Q', Buffer.from('SELECT 1'))],
-  ])('refuses a message that ends too soon, and keeps every connection: %s', async (_what, bytes) => {
+  ])('refuses a message that is too short, and keeps every connection: %s', async (_what, bytes) => {
     const [good, bad] = [await connect(), await connect()]
     const [failed, answered] = [once(bad.connection, 'errorMessage'), once(bad.connection, 'dataRow')]
     bad.connection.stream.write(Buffer.concat([bytes, frame('S'), frame('Q', 'SELECT 2')]))
@@ -141,7 +141,7 @@ describe('the embedded databases’ gateway', () => {
     expect(row.fields.map(String)).toEqual(['2'])
   })
 
-  it('tells prepared statements with long names apart', async () => {
+  it('distinguishes prepared statements with long names', async () => {
     const client = await connect()
     const named = (last: string) => ({ name: `${'n'.repeat(62)}${last}`, text: `SELECT '${last}' AS last` })
     expect((await client.query(named('a'))).rows).toEqual([{ last: 'a' }])
@@ -152,7 +152,7 @@ describe('the embedded databases’ gateway', () => {
     await expect(client.query(`EXECUTE "${named('a').name}"`)).rejects.toThrow('does not exist')
   })
 
-  it('passes SQL on in the bytes that a client sent', async () => {
+  it('passes SQL on without a change of its bytes', async () => {
     const client = await connect()
     const failed = once(client.connection, 'errorMessage')
     client.connection.stream.write(frame('Q', Buffer.from(`SELECT '\xff'\0`, 'latin1')))
@@ -160,7 +160,7 @@ describe('the embedded databases’ gateway', () => {
     expect(error.code).toBe('22021')
   })
 
-  it('copies in and out by streaming', async () => {
+  it('copies in and out as a stream', async () => {
     const client = await connect()
     await client.query('CREATE TABLE rows (n int, body text)')
     const lines = Array.from({ length: 3_000 }, (_, n) => `${n}\t${'x'.repeat(1000)}\n`)
@@ -178,7 +178,7 @@ describe('the embedded databases’ gateway', () => {
     await client.query('DROP TABLE rows')
   })
 
-  it('gives up a COPY whose client vanishes', async () => {
+  it('ends a COPY whose client disconnects', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE half (n int)')
     const stream = b.query(copyFrom('COPY half FROM STDIN'))
@@ -189,7 +189,7 @@ describe('the embedded databases’ gateway', () => {
     await a.query('DROP TABLE half')
   })
 
-  it('gives a COPY 57014 when it is cancelled', async () => {
+  it('ends a cancelled COPY with 57014', async () => {
     const client = await connect()
     await client.query(`CREATE TABLE half (n int); SET statement_timeout = 100`)
     const stream = client.query(copyFrom('COPY half FROM STDIN'))
@@ -207,7 +207,7 @@ describe('the embedded databases’ gateway', () => {
     expect(rows).toHaveLength(20_000)
   })
 
-  it('sends portions of a portal', async () => {
+  it('sends the rows of a portal in portions', async () => {
     const client = await connect()
     await client.query('BEGIN; DECLARE c CURSOR FOR SELECT generate_series(1, 10)')
     expect((await client.query('FETCH 3 FROM c')).rows).toHaveLength(3)
@@ -215,7 +215,7 @@ describe('the embedded databases’ gateway', () => {
     await client.query('COMMIT')
   })
 
-  it('skips to Sync after an error, as the protocol wants', async () => {
+  it('skips to Sync after an error, as the protocol requires', async () => {
     const client = await connect()
     expect(await codeOf(client.query('SELECT $1::int', ['no number']))).toBe('22P02')
     expect(await codeOf(client.query({ name: 'bad', text: 'SELEC 1' }))).toBe('42601')
@@ -226,7 +226,7 @@ describe('the embedded databases’ gateway', () => {
     await client.query('DEALLOCATE good')
   })
 
-  it('reports settings the client should know', async () => {
+  it('reports the settings that a client must know', async () => {
     const client = await connect(`${url}?application_name=reporter`)
     const reported = new Map<string, string>()
     client.connection.on('parameterStatus', ({ parameterName, parameterValue }) =>

@@ -45,7 +45,7 @@ describe('embedded databases', () => {
     machine.close()
   })
 
-  it('restores a dump: the extension’s comment can be set, and it can be dropped and created again', async () => {
+  it('restores a dump: the extension’s comment can be set, and the extension can be dropped and created again', async () => {
     const client = await connect()
     await client.query('DROP EXTENSION IF EXISTS vector')
     await client.query('CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public')
@@ -58,15 +58,18 @@ describe('embedded databases', () => {
 
   // fidelity instanode/postgres, differs: A server converts client encodings. Here: Embedded databases refuse
   // all but UTF8 and SQL_ASCII, because their engine cannot convert.
-  it.each(['LATIN1', 'WIN1252', 'EUC_JP'])('refuses the client encoding %s, and goes on', async encoding => {
-    const [client, other] = [await connect(), await connect()]
-    expect(await codeOf(client.query(`SET client_encoding = '${encoding}'`))).toBe('0A000')
-    expect(await codeOf(client.query(`SELECT convert_to('é', '${encoding}')`))).toBe('42883')
-    expect(await client.value(`SELECT 'é'`)).toBe('é')
-    expect(await other.value('SELECT 1')).toBe(1)
-  })
+  it.each(['LATIN1', 'WIN1252', 'EUC_JP'])(
+    'refuses the client encoding %s, and continues',
+    async encoding => {
+      const [client, other] = [await connect(), await connect()]
+      expect(await codeOf(client.query(`SET client_encoding = '${encoding}'`))).toBe('0A000')
+      expect(await codeOf(client.query(`SELECT convert_to('é', '${encoding}')`))).toBe('42883')
+      expect(await client.value(`SELECT 'é'`)).toBe('é')
+      expect(await other.value('SELECT 1')).toBe(1)
+    },
+  )
 
-  it('fails a COPY whose client sends a query instead of data, and goes on', async () => {
+  it('fails a COPY whose client sends a query instead of data, and continues', async () => {
     const [client, other] = [await connect(), await connect()]
     await client.query('CREATE TABLE t (n int)')
     // The driver sends the second query only after the first. The connection takes it at once.
@@ -88,7 +91,7 @@ describe('embedded databases', () => {
     expect(await client.value(`SELECT id FROM items ORDER BY embedding <-> '[4,4,4]' LIMIT 1`)).toBe(2)
   })
 
-  it('answers 55P03 to who waits too long for another’s transaction', async () => {
+  it('answers 55P03 to a client that waits too long for another’s transaction', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1)')
     const waiting = codeOf(b.query('SELECT count(*) FROM t'))
@@ -115,7 +118,7 @@ describe('embedded databases', () => {
     await a.query('ROLLBACK')
   })
 
-  it('does not speak of a transaction to a connection that waits for a single statement', async () => {
+  it('does not mention a transaction to a connection that waits for a single statement', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('SET statement_timeout = 0')
     const { ended } = await startEndless(a)
@@ -130,7 +133,7 @@ describe('embedded databases', () => {
     expect(await ended).toBe('57014')
   })
 
-  it('lets who waits in time go on after the transaction', async () => {
+  it('lets a client that waits in time continue after the transaction', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1)')
     const waiting = b.value('SELECT count(*)::int FROM t')
@@ -145,7 +148,7 @@ describe('embedded databases', () => {
     await a.query('ROLLBACK')
   })
 
-  it('goes on for others when a client leaves as soon as it is answered', async () => {
+  it('continues for other clients when a client disconnects right after its answer', async () => {
     const client = await connect()
     for (let round = 0; round < 30; round++) {
       const hasty = await connected(url)
@@ -171,7 +174,7 @@ describe('embedded databases', () => {
     expect(await b.value('SELECT 2')).toBe(2)
   })
 
-  it('cancels a statement whose settings are being put in force, and stops for who leaves then', async () => {
+  it('cancels a statement whose settings are being applied, and stops if the client disconnects then', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query(`CREATE TABLE t (n int); SET TimeZone = 'Asia/Tokyo'`)
     for (let round = 0; round < 10; round++) {
@@ -189,7 +192,7 @@ describe('embedded databases', () => {
     expect(await b.value('SHOW work_mem')).toBe('10MB')
   })
 
-  it('answers at length while another client does not read', async () => {
+  it('sends a long answer while another client does not read', async () => {
     const [deaf, client] = [await connect(), await connect()]
     const elsewhere = await connect((await provider.provision(freshSpec())).url)
     await client.query('SET statement_timeout = 0')
@@ -206,7 +209,7 @@ describe('embedded databases', () => {
     expect(await unread).toBe('57014')
   })
 
-  it('adds up what two connections do at the same time', async () => {
+  it('applies the changes that two connections make at the same time', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE counter (n int); INSERT INTO counter VALUES (0)')
     const increment = async (client: TestClient) => {
@@ -220,7 +223,7 @@ describe('embedded databases', () => {
     expect(await a.value('SELECT n FROM counter')).toBe(100)
   })
 
-  it('ends an engine that does not notice a cancel; committed data stays', async () => {
+  it('ends an engine that does not notice a cancel; committed data is kept', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)')
     const running = codeOf(a.query('DO $$ BEGIN LOOP END LOOP; END $$'))
@@ -230,7 +233,7 @@ describe('embedded databases', () => {
     expect(await (await connect()).value('SELECT n FROM kept')).toBe(7)
   })
 
-  it('keeps a runaway query in one database from another', async () => {
+  it('does not let a runaway query in one database delay another database', async () => {
     const other = await provider.provision(freshSpec())
     const [a, b] = [await connect(), await connect(other.url)]
     const running = codeOf(a.query('DO $$ BEGIN LOOP END LOOP; END $$'))
@@ -263,7 +266,7 @@ describe('embedded databases', () => {
     await insert()
   })
 
-  it('keeps an insert that breaks its quota from another database', async () => {
+  it('does not let an insert that exceeds its quota affect another database', async () => {
     const other = await provider.provision(freshSpec())
     const [a, b] = [await connect(), await connect(other.url)]
     await b.query('CREATE TABLE kept (n int)')
@@ -282,7 +285,7 @@ describe('embedded databases', () => {
     expect(await client.value(`SELECT to_regclass('t')`)).toBeNull()
   })
 
-  it('does not fill up by updates: dead rows are vacuumed', async () => {
+  it('does not grow by updates: dead rows are vacuumed', async () => {
     const client = await connect()
     await client.query(`CREATE TABLE t AS SELECT n, repeat('x', 500) AS body FROM generate_series(1, 2000) n`)
     await client.query('CREATE INDEX ON t (body)')
@@ -290,7 +293,7 @@ describe('embedded databases', () => {
     expect((await provider.stats(name)).usedBytes).toBeLessThan(10.2 * MB)
   })
 
-  it('answers 54001 to endless recursion and stays healthy', async () => {
+  it('answers endless recursion with 54001, and continues', async () => {
     const client = await connect()
     await client.query(
       `CREATE FUNCTION deep(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN deep(n + 1); END $$`,
@@ -313,7 +316,7 @@ describe('embedded databases', () => {
     expect(await next.value('SELECT rolsuper FROM pg_roles WHERE rolname = current_user')).toBe(false)
   })
 
-  it('gives start-up settings and options, and refuses bad ones', async () => {
+  it('applies settings and options of the start-up message, and refuses invalid ones', async () => {
     const client = await connect(`${url}?options=-c%20work_mem%3D2MB%20-c%20TimeZone%3DAsia/Tokyo`)
     expect(await client.value('SHOW work_mem')).toBe('2MB')
     expect(await client.value('SHOW TimeZone')).toBe('Asia/Tokyo')
@@ -321,7 +324,7 @@ describe('embedded databases', () => {
     expect(await codeOf(bad.query('SELECT 1'))).toBe('42704')
   })
 
-  it('drops temporary tables once no client is connected', async () => {
+  it('drops temporary tables when no client is connected', async () => {
     const a = await connect()
     await a.query('CREATE TEMP TABLE scratch (n int)')
     await a.end()

@@ -57,7 +57,7 @@ describe('signals between connections of an embedded database', () => {
     expect(await b.value('SELECT 2')).toBe(2)
   })
 
-  it('tells each connection its own process id, by which others cancel it in a transaction', async () => {
+  it('gives each connection a process id, with which others cancel it in a transaction', async () => {
     const [a, b] = [await connect(), await connect()]
     const pid = await a.value('SELECT pg_backend_pid()')
     expect(pid).toBe(pidOf(a))
@@ -129,7 +129,7 @@ describe('signals between connections of an embedded database', () => {
     expect(await ended).toBe('57014')
   })
 
-  it('leaves what is more than a call to the engine', async () => {
+  it('leaves statements with more than such a call to the engine', async () => {
     const [a, b] = [await connect(), await connect()]
     expect(await b.value('SELECT pg_cancel_backend($1) AND false', [pidOf(a)])).toBe(false)
     expect(await codeOf(b.query('SELECT pg_cancel_backend($1)', ['no number']))).toBe('22P02')

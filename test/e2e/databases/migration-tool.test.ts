@@ -17,7 +17,7 @@ afterAll(async () => {
   machine.close()
 })
 
-it('lets a migration tool take a schema up and down again', async () => {
+it('lets a migration tool apply and revert a schema', async () => {
   const { url } = await provider.provision(freshSpec())
   const migrate = (direction: 'up' | 'down', count?: number) =>
     runner({

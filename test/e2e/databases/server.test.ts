@@ -64,7 +64,7 @@ describe('databases on a real server', () => {
     }
   })
 
-  it('can be an administrator’s that is no superuser, who still sees what it has locked', async () => {
+  it('can use an administrator without superuser rights, who still sees locked databases', async () => {
     const admin = await connected(postgres.adminUrl)
     await admin.query(`CREATE ROLE steward LOGIN CREATEDB CREATEROLE PASSWORD 'secret'`)
     const adminUrl = new URL(postgres.adminUrl)
@@ -86,7 +86,7 @@ describe('databases on a real server', () => {
     }
   })
 
-  it('says what the server cannot do', async () => {
+  it('reports what the server cannot do', async () => {
     const admin = await connected(postgres.adminUrl)
     const vector = await admin.value(
       `SELECT count(*)::int FROM pg_available_extensions WHERE name = 'vector'`,
@@ -98,7 +98,7 @@ describe('databases on a real server', () => {
     await provider.close()
   })
 
-  it('leaves nothing behind, or its databases if asked to', async () => {
+  it('removes its databases when it ends, or keeps them if configured', async () => {
     const before = await databases()
     const [gone, kept] = [freshSpec(), freshSpec()]
     const first = await start()
@@ -118,7 +118,7 @@ describe('databases on a real server', () => {
     expect(await databases()).toEqual(before)
   })
 
-  it('does not touch a database that is not its own', async () => {
+  it('does not touch databases of others', async () => {
     const admin = await connected(postgres.adminUrl)
     await admin.query('CREATE DATABASE db_0123456789ab')
     const provider = await start({ spares: 0 })
@@ -132,7 +132,7 @@ describe('databases on a real server', () => {
     await admin.end()
   })
 
-  it('leaves nothing of a database whose caller goes while it is made', async () => {
+  it('removes a database whose caller disconnects during its creation', async () => {
     const before = await databases()
     const provider = await start()
     const [given, kept] = [freshSpec(), freshSpec()]
@@ -146,7 +146,7 @@ describe('databases on a real server', () => {
     expect(await databases()).toEqual(before)
   })
 
-  it('gives up at its limit while the server keeps a database waiting', async () => {
+  it('stops at its time limit while the server delays a database', async () => {
     const manual = new Clock({ mode: 'manual' })
     const provider = await start({
       machine: manual,
@@ -169,7 +169,7 @@ describe('databases on a real server', () => {
     }
   })
 
-  it('refuses an address that is malformed or where no server answers, without showing the password', async () => {
+  it('refuses a malformed address and an unreachable server, without showing the password', async () => {
     expect(await codeOf(start({ adminUrl: 'mysql://root@localhost' }))).toBe('bad_database_url')
     await expect(start({ adminUrl: 'postgres://admin:hunter2@127.0.0.1:1/postgres' })).rejects.toMatchObject({
       code: 'database_server_down',
@@ -211,7 +211,7 @@ describe('several instances on one server', () => {
     for (const client of clients) await client.end()
   })
 
-  it('drop what another has made, and neither of them what the other still has', async () => {
+  it("drop each other's databases, and keep those that are still in use", async () => {
     const [one, two] = await startTwo()
     const [first, second] = [freshSpec(), freshSpec()]
     await one.provision(first)
@@ -224,7 +224,7 @@ describe('several instances on one server', () => {
     await client.end()
   })
 
-  it('drop the owner of a database as soon as no copy is left, whoever dropped the database', async () => {
+  it('drop the owner of a database when no copy is left, whichever instance dropped the database', async () => {
     const [one, two] = await startTwo()
     const spec = freshSpec()
     await one.provision(spec)
@@ -235,7 +235,7 @@ describe('several instances on one server', () => {
     expect(await named(spec.user)).toEqual([])
   })
 
-  it('make up for one that was ended between a database and its owner', async () => {
+  it('remove the owner of a database that another client has dropped', async () => {
     const [one, two] = await startTwo()
     const spec = freshSpec()
     await one.provision(spec)
@@ -246,7 +246,7 @@ describe('several instances on one server', () => {
     expect(await named(`${markOf(spec)}|${spec.user}`)).toEqual([])
   })
 
-  it('share a template if they are to, which stays, and leave no spares behind', async () => {
+  it('share a template if configured, which is kept, and leave no spare databases behind', async () => {
     const before = await named('^understudy_(spare|copy)')
     const [one, two] = await startTwo({ shared: true, keep: true })
     const specs = Array.from({ length: 6 }, () => freshSpec())

@@ -37,17 +37,17 @@ it('a crash ends the process with exit code 70 and no answer, and the journal ha
   expect(lines.map(line => JSON.parse(line).outcome)).toEqual(['ok', 'fault'])
 })
 
-it('a connection that is cut on a pipe is the end of it, in good order', async () => {
+it('a cut connection on a pipe ends the command in good order', async () => {
   expect(await meet({ drop: 'before' })).toEqual({ code: 0, rest: '', stderr: '' })
 })
 
-it('an answer cut in its middle has no end of line', async () => {
+it('an answer that is cut in the middle has no end of line', async () => {
   const { code, rest, stderr } = await meet({ malformed: 'truncated' })
   expect([code, stderr]).toEqual([0, ''])
   expect(rest).toMatch(/^\{"jsonrpc":"2\.0","id":"call"[^\n]+$/)
 })
 
-it('a call that hangs does not keep the command from ending', async () => {
+it('a call that hangs does not stop the command from ending', async () => {
   const command = new Command(faulty({ hang: true }), {}, PROGRAM)
   command.say(create)
   command.say(list)

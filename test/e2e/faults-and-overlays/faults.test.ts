@@ -150,14 +150,14 @@ describe.each(MATRIX)('%j', (action, runs, seen) => {
 })
 
 describe.each(WAYS)('over %s', way => {
-  it('without a fault, everything above would have failed', async () => {
+  it('without a fault, all of the above would fail', async () => {
     const toy = await startToyServer()
     const answer = await callEcho(toy, way)
     expect(parsed(answer)).toMatchObject(ECHOED)
     expect([answer.cut, answer.compressed, outcomes(toy)]).toEqual([false, false, ['ok']])
   })
 
-  it('a delay is on the instance’s clock, before the effect', async () => {
+  it('a delay is on the instance’s clock, and comes before the effect', async () => {
     const toy = await faulty({ delayMs: 5000 })
     const answer = callEcho(toy, way)
     await toy.instance.clock.whenPending(1)
@@ -172,7 +172,7 @@ describe.each(WAYS)('over %s', way => {
 describe('a call that hangs', () => {
   const hanging = rpc('tools/call', { name: 'echo', arguments: { text: 'x' } }, 7)
 
-  it('ends as aborted when its caller cancels it, and never ran', async () => {
+  it('ends as aborted when its caller cancels it, and has no effect', async () => {
     const toy = await faulty({ hang: true })
     const headers = { 'mcp-session-id': await openSession(toy.url) }
     const answer = send(toy.url, { body: hanging, headers })
@@ -191,7 +191,7 @@ describe('a call that hangs', () => {
     expect(toy.events).toEqual([])
   })
 
-  it('ends as aborted when the server is closed, on a pipe without a word', async () => {
+  it('ends as aborted when the server is closed, without an answer on a pipe', async () => {
     const toy = await faulty({ hang: true })
     const { input, output } = toy.pipe()
     input.write(`${JSON.stringify(hanging)}\n`)
@@ -200,7 +200,7 @@ describe('a call that hangs', () => {
     expect([outcomes(toy), output.read()]).toEqual([['aborted'], null])
   })
 
-  it('that is delayed and given up leaves nothing behind on the clock', async () => {
+  it('that is delayed and cancelled leaves nothing on the clock', async () => {
     const toy = await faulty({ delayMs: 5000 })
     const stream = await HttpStream.open(toy.url, 'POST', { accept: 'text/event-stream' }, hanging)
     await toy.instance.clock.whenPending(1)
@@ -211,7 +211,7 @@ describe('a call that hangs', () => {
 })
 
 describe('after a crash', () => {
-  it('answers no request any more, and aborts the running ones', async () => {
+  it('answers no further request, and aborts the open ones', async () => {
     const toy = await faulty({ crash: true })
     const parked = HttpStream.open(
       toy.url,
@@ -230,7 +230,7 @@ describe('after a crash', () => {
   })
 })
 
-it('a crash is that of one server: the other goes on, and the instance can be closed', async () => {
+it('a crash ends one server: the other continues, and the instance can be closed', async () => {
   const { faults, safebot, instanode, close } = await startUnderstudy()
   faults.set([{ server: 'safebot', tool: '*', when: { always: true }, do: { crash: true } }])
   const agent = await safebot.connect()
@@ -240,11 +240,11 @@ it('a crash is that of one server: the other goes on, and the instance can be cl
   await close()
 })
 
-describe('in memory, where there are no bytes to spoil', () => {
+describe('in memory, where no bytes are sent', () => {
   it.each([
     [{ toolError: 'no' }, 'no'],
     [{ bytes: 65_536 }, 'hello.....'],
-  ] as const)('%j comes as it is', async (action, text) => {
+  ] as const)('%j has no effect', async (action, text) => {
     const toy = await faulty(action)
     expect(textOf(await call(await toy.connect(), 'echo', { text: 'hello' }))).toContain(text)
   })
@@ -265,8 +265,8 @@ describe('in memory, where there are no bytes to spoil', () => {
   })
 })
 
-describe('a connection that is cut', () => {
-  it('leaves the server to others over HTTP, and on a pipe is the end of the conversation', async () => {
+describe('a cut connection', () => {
+  it('does not affect other connections over HTTP, and ends the conversation on a pipe', async () => {
     const toy = await faulty({ drop: 'after' })
     await callEcho(toy, 'HTTP JSON')
     expect(parsed(await callEcho(toy, 'HTTP JSON', 'hello'))).toMatchObject(ECHOED)
@@ -276,7 +276,7 @@ describe('a connection that is cut', () => {
   })
 })
 
-it('a fault in a batch spoils the one body of it', async () => {
+it('a fault in a batch corrupts the body of the whole batch', async () => {
   const toy = await faulty({ malformed: 'json' })
   const batch = ['a', 'b'].map(id => rpc('tools/call', { name: 'echo', arguments: { text: id } }, id))
   const { json, body } = await send(toy.url, { body: batch })
@@ -284,7 +284,7 @@ it('a fault in a batch spoils the one body of it', async () => {
   expect(outcomes(toy)).toEqual(['fault', 'ok'])
 })
 
-it('a batch on a pipe is one line, and spoilt as one', async () => {
+it('a batch on a pipe is one line, and is corrupted as one', async () => {
   const toy = await faulty({ malformed: 'sse' })
   const { input, output } = toy.pipe()
   const batch = ['a', 'b'].map(id => rpc('tools/call', { name: 'echo', arguments: { text: id } }, id))
@@ -308,7 +308,7 @@ it('a batch on a stream loses its last event', async () => {
   expect(stream.response.complete).toBe(false)
 })
 
-it('an answer larger than the size asked for gives way to one that fits', async () => {
+it('an answer larger than the requested size is replaced by one that fits', async () => {
   const toy = await faulty({ bytes: 128 })
   const answer = await callEcho(toy, 'HTTP JSON', 'x'.repeat(500))
   expect(answer.text).toHaveLength(128)

@@ -21,7 +21,7 @@ async function start() {
   return { ...understudy, agent, url: await createRoom(agent) }
 }
 
-it('without overlays the list is the genuine one, byte for byte, before and after', async () => {
+it('without overlays the list has the original bytes, before and after', async () => {
   const { safebot, catalogue } = await startUnderstudy()
   const list = async () => (await send(safebot.mcpUrl, { body: rpc('tools/list') })).body
   const genuine = await list()
@@ -42,7 +42,7 @@ describe('a tool under an overlay', () => {
     expect(journal.entries({ tool: 'room_stаtus' })).toHaveLength(1)
   })
 
-  it('that was renamed meets the faults of its genuine name', async () => {
+  it('that was renamed has the faults of its original name', async () => {
     const { agent, catalogue, faults, url } = await start()
     catalogue.set([on('room_status', { rename: 'status' })])
     faults.set([{ server: 'safebot', tool: 'room_status', when: { nth: 1 }, do: { toolError: 'down' } }])
@@ -50,7 +50,7 @@ describe('a tool under an overlay', () => {
     expect(() => faults.expectAllHit()).not.toThrow()
   })
 
-  it('that was widened takes what it promises, and the journal has it', async () => {
+  it('that was widened accepts the added arguments, and the journal has them', async () => {
     const { agent, catalogue, journal, url } = await start()
     expect(await refused(agent, 'room_status', { url, note: 'canary' })).toContain('unknown argument "note"')
     journal.clear()
@@ -67,7 +67,7 @@ describe('a tool under an overlay', () => {
     await ok(agent, 'room_status', { url })
   })
 
-  it('that was added answers with its text, whatever it is given', async () => {
+  it('that was added answers with its text, with any arguments', async () => {
     const { agent, catalogue } = await start()
     const add = { name: 'export_room', description: 'Exports a room', answer: 'exported' }
     catalogue.set([{ server: 'safebot', do: { add } }])
@@ -75,7 +75,7 @@ describe('a tool under an overlay', () => {
     expect(textOf(await call(agent, 'export_room', { anything: 1 }))).toBe('exported')
   })
 
-  it('is so for the callers it is for, as the journal names them', async () => {
+  it('is changed only for the callers of the overlay, as the journal names them', async () => {
     const { agent, safebot, catalogue, url } = await start()
     catalogue.set([on('room_status', { rename: 'status' }, { callers: ['bob'] })])
     const bob = await safebot.connect({ handle: 'bob' })
@@ -84,7 +84,7 @@ describe('a tool under an overlay', () => {
     expect(await refused(bob, 'room_status', { url })).toContain('Unknown tool')
   })
 
-  it('leaves the other server as it is', async () => {
+  it('does not change the other server', async () => {
     const { catalogue, instanode } = await start()
     catalogue.set([on('room_status', { hide: true })])
     expect((await (await instanode.connect()).listTools()).tools).toHaveLength(6)
@@ -92,7 +92,7 @@ describe('a tool under an overlay', () => {
 })
 
 describe('a list in pages', () => {
-  it('is put together again by a client that asks on, an empty page in its middle', async () => {
+  it('is assembled by a client that follows the cursors, past an empty page', async () => {
     const { safebot, catalogue, agent } = await start()
     const genuine = (await agent.listTools()).tools
     catalogue.set([{ server: 'safebot', do: { page: [3, 0, 4] } }])
@@ -110,7 +110,7 @@ describe('a list in pages', () => {
     expect([sizes, tools]).toEqual([[3, 0, 4, 1], genuine])
   })
 
-  it('refuses a cursor it did not give, and one from a list that has no pages any more', async () => {
+  it('refuses a cursor that it did not return, and a cursor of a list that no longer has pages', async () => {
     const { safebot, catalogue } = await start()
     const ask = async (cursor: string) =>
       (await send(safebot.mcpUrl, { body: rpc('tools/list', { cursor }) })).json
@@ -126,7 +126,7 @@ describe('a list in pages', () => {
 describe('a change of the list', () => {
   const CHANGED = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
 
-  it('comes after as many lists as it is to, and is announced then on every open session', async () => {
+  it('comes after the given number of lists, and is then announced to every open session', async () => {
     const toy = await startToyServer()
     const sessions = await Promise.all([openSession(toy.url), openSession(toy.url)])
     const streams = await Promise.all(
@@ -149,7 +149,7 @@ describe('a change of the list', () => {
     expect(JSON.parse(String(output.read()))).toEqual(CHANGED)
   })
 
-  it('is silent unless told otherwise', async () => {
+  it('is not announced by default', async () => {
     const toy = await startToyServer()
     const { output } = toy.pipe()
     toy.instance.catalogue.set([{ server: 'toy', tool: 'park', do: { hide: true } }])
@@ -159,7 +159,7 @@ describe('a change of the list', () => {
 
   // fidelity safebot/mcp, differs: `initialize` says whether the list of tools may change. Here: It always
   // says that it may, because an overlay may be set at any time.
-  it('is announced as possible to every session', async () => {
+  it('is declared as a capability to every session', async () => {
     const { agent } = await start()
     expect(agent.getServerCapabilities()).toEqual({ tools: { listChanged: true } })
   })

@@ -48,7 +48,7 @@ it('an agent calls through the gateway of an instance with the token of its acco
 })
 
 describe('a gateway in front of the accounts of an instance', () => {
-  it('counts each account by itself, and callers without a token as one of their own', async () => {
+  it('counts each account separately, and callers without a token together', async () => {
     const { gateway, url } = await behindGateway()
     for (const token of [PAID, FREE]) {
       const agent = await connectOver(url, as(token))
@@ -65,7 +65,7 @@ describe('a gateway in front of the accounts of an instance', () => {
     )
   })
 
-  it('refuses a token of no account, and says what to send', async () => {
+  it('refuses a token of no account, with a remedy', async () => {
     const { url, callers } = await behindGateway()
     const { status, headers, json } = await send(url, { headers: as('understudy-payed-token'), body: LIST })
     expect([status, headers['www-authenticate']]).toEqual([401, expect.stringContaining('invalid_token')])
@@ -78,7 +78,7 @@ describe('a gateway in front of the accounts of an instance', () => {
     expect(callers()).toEqual([])
   })
 
-  it('lets an account use no session of another', async () => {
+  it('does not let an account use a session of another', async () => {
     const { url } = await behindGateway()
     const opened = await send(url, {
       headers: as(PAID),
@@ -96,14 +96,14 @@ describe('a gateway in front of the accounts of an instance', () => {
     expect((await send(url, { headers: { ...anonymous, ...as(PAID) }, body: LIST })).status).toBe(404)
   })
 
-  it('takes tokens that the service has minted', async () => {
+  it('accepts tokens that the service has minted', async () => {
     const { url, callers } = await behindGateway()
     const { token } = await ok(await connectOver(url, as(PAID_2)), 'get_api_token')
     await ok(await connectOver(url, as(String(token))), 'list_resources')
     expect(callers()).toEqual(['acct_paid_2'])
   })
 
-  it('still calls as the account when its own credential has ended, and after a restore', async () => {
+  it('still calls as the account when its own credential has expired, and after a restore', async () => {
     const { understudy, url, callers } = await behindGateway()
     const agent = await connectOver(url, as(PAID))
     const snapshot = await understudy.snapshot()
@@ -115,13 +115,13 @@ describe('a gateway in front of the accounts of an instance', () => {
     expect(callers()).toEqual(['acct_paid', 'acct_paid', 'acct_paid'])
   })
 
-  it('knows the accounts of the world that holds now', async () => {
+  it('knows the accounts of the current world', async () => {
     const { understudy, url } = await behindGateway()
     await understudy.reset({ world: { accounts: [] } })
     expect((await send(url, { headers: as(PAID), body: LIST })).status).toBe(401)
   })
 
-  it('has all callers be one where it brings a credential for all', async () => {
+  it('treats all callers as one if it has one credential for all', async () => {
     const { gateway, url, callers } = await behindGateway({
       upstreamHeaders: [`Authorization: Bearer ${PAID_2}`],
     })
@@ -130,7 +130,7 @@ describe('a gateway in front of the accounts of an instance', () => {
     expect(gateway.audit.entries()).toMatchObject([{ grant: 'default' }])
   })
 
-  it('calls as the account of a grant whose token is one of an account', async () => {
+  it("calls as the account of a grant if the grant's token belongs to an account", async () => {
     const policy = await temporaryFile('policy.json', JSON.stringify(LISTING))
     const grants = [
       { label: 'build', token: PAID, policy },
@@ -145,7 +145,7 @@ describe('a gateway in front of the accounts of an instance', () => {
   })
 })
 
-it('a gateway calls with a credential of its own, and does not pass on that of its caller', async () => {
+it('a gateway sends a credential of its own, and does not pass on the credential of its caller', async () => {
   const seen: (string | undefined)[] = []
   const upstream = createServer((request, response) => {
     seen.push(request.headers.authorization)

@@ -61,7 +61,7 @@ describe('a call that needs an approval', () => {
 
   // fidelity gateway/policylayer, differs: Approvals exist, and no protocol is published. Here: A call can
   // wait for its approval, because a test needs some protocol.
-  it('waits for its approval if told to, and then passes', async () => {
+  it('waits for its approval if configured, and then passes', async () => {
     const { gateway, reached } = await asking(30_000)
     const client = await connectOver(gateway.url)
     const held = call(client, 'create_room', {})
@@ -75,7 +75,7 @@ describe('a call that needs an approval', () => {
     ])
   })
 
-  it('is refused when it is refused, and when its time is over', async () => {
+  it('is denied when a user refuses it, and when the time is over', async () => {
     const { gateway, understudy, reached } = await asking(30_000)
     const client = await connectOver(gateway.url)
     const first = call(client, 'create_room', { name: 'a' })
@@ -91,7 +91,7 @@ describe('a call that needs an approval', () => {
     expect(gateway.approvals.list()).toEqual([])
   })
 
-  it('is held for no longer than it can be approved of', async () => {
+  it('waits no longer than the approval can be given', async () => {
     const { gateway, understudy } = await asking(3_600_000)
     const held = call(await connectOver(gateway.url), 'create_room', {})
     await until(() => gateway.approvals.list().length === 1)
@@ -122,7 +122,7 @@ describe('a call that needs an approval', () => {
     expect(reached()).toBe(0)
   })
 
-  it('is decided once, and only if it is there', async () => {
+  it('is decided once, and an unknown one is refused', async () => {
     const { gateway } = await asking()
     await send(gateway.url, { body: CALL })
     const { id } = onlyOne(gateway)
@@ -134,7 +134,7 @@ describe('a call that needs an approval', () => {
     })
   })
 
-  it('is decided over HTTP, on a port that is not the agents’', async () => {
+  it('is decided over HTTP, on a port other than the port of the agents', async () => {
     const { gateway } = await asking(0, { approvalPort: 0 })
     const { approvalsUrl = '' } = gateway
     await send(gateway.url, { body: CALL })

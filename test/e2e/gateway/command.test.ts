@@ -36,7 +36,7 @@ describe('understudy gateway', () => {
     expect(await command.exit).toMatchObject({ code: 0, stderr: '' })
   })
 
-  it('stands between an SDK client on stdio and a program, and nothing but messages is on its stdout', async () => {
+  it('connects an SDK client on stdio with a program, and writes only messages to stdout', async () => {
     const policy = await policyFile({ hide: ['next_task'] })
     const args = [COMMAND, 'gateway', policy, '--', process.execPath, COMMAND, 'safebot', '--clock', 'manual']
     const client = new Client({ name: 'agent', version: '1' })
@@ -47,7 +47,7 @@ describe('understudy gateway', () => {
     await ok(client, 'room_status', { url: room.url })
   })
 
-  it('ends with 0 when its client on stdio leaves', async () => {
+  it('ends with 0 when its client on stdio disconnects', async () => {
     const understudy = await startUnderstudy()
     const command = new Command(['gateway', await policyFile(), '--upstream', understudy.safebot.mcpUrl])
     command.say(rpc('tools/list'))
@@ -56,7 +56,7 @@ describe('understudy gateway', () => {
     expect(await command.exit).toMatchObject({ code: 0, stderr: '' })
   })
 
-  it('ends as the program behind it does, once it has answered what was open', async () => {
+  it('ends with the exit code of its program, after it has answered open requests', async () => {
     const command = new Command(['gateway', await policyFile(), '--', process.execPath, LOOSE])
     command.say(rpc('tools/call', { name: 'die' }, 9))
     const { code, stdout } = await command.exit
@@ -68,7 +68,7 @@ describe('understudy gateway', () => {
   })
 })
 
-describe('understudy gateway says in one sentence what is wrong', () => {
+describe('an invalid start of understudy gateway is explained in one sentence', () => {
   const SECRET = 'sk-secret'
   it.each<[string, (policy: string) => string[] | Promise<string[]>, number, RegExp]>([
     ['no policy', () => ['--upstream', 'http://127.0.0.1:9/mcp'], 2, /has no policy: name one/],
@@ -125,7 +125,7 @@ describe('understudy gateway says in one sentence what is wrong', () => {
     expect(ended.stderr).not.toContain('    at ')
   })
 
-  it('a port that is taken', async () => {
+  it('a busy port', async () => {
     const taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
     onTestFinished(() => void taken.close())

@@ -33,7 +33,7 @@ describe('the dialect of a gateway', () => {
     expect(textOf(second).includes('POLICY DENIED')).toBe(denied)
   })
 
-  it('is the newest without the option', async () => {
+  it('is the newest by default', async () => {
     const policy = await temporaryFile('policy.yaml', ASKING)
     const { code, stderr } = await gatewayOf(policy, '--dialect', 'intercept@2026-03')
     expect(code).toBe(1)
@@ -43,7 +43,7 @@ describe('the dialect of a gateway', () => {
     expect(gateway.view.policy).toMatchObject({ dialect: 'intercept' })
   })
 
-  it('has to be one that is published', async () => {
+  it('has to be a published version', async () => {
     const policy = await temporaryFile('policy.yaml', ONCE)
     const { code, stderr } = await gatewayOf(policy, '--dialect', 'intercept@2026-05')
     expect(code).toBe(2)
@@ -53,7 +53,7 @@ describe('the dialect of a gateway', () => {
 
 // fidelity gateway/intercept, absent: `spend` limits payments after error -32042. Here: The gateway does not
 // start with such a policy, because it pays for nothing and sees no price.
-it('a gateway does not start with a policy that limits spending, and says why', async () => {
+it('a gateway does not start with a policy that limits spending, and gives the reason', async () => {
   const { code, stdout, stderr } = await gatewayOf(await temporaryFile('policy.yaml', SPENDING))
   expect([code, stdout]).toEqual([1, ''])
   expect(stderr).toBe(
@@ -72,7 +72,7 @@ describe('the text of denials', () => {
     ['understudy', '[UNDERSTUDY POLICY DENIED] claim_task: Tool "claim_task" is not permitted by policy'],
     ['intercept', '[INTERCEPT POLICY DENIED] Tool "claim_task" is not permitted by policy'],
     ['policylayer', '[POLICY DENIED] Tool "claim_task" is not permitted by policy'],
-  ] as const)('is the text of %s if an option asks for it', async (denialText, text) => {
+  ] as const)('is the text of %s if an option selects it', async (denialText, text) => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'safebot', { default: 'deny', tools: {} }, { denialText })
     const denied = await call(await connectOver(gateway.url), 'claim_task', { url: 'x' })

@@ -95,7 +95,7 @@ describe('faults through the gateway, with an answer as a stream', () => {
 })
 
 describe('through the gateway', () => {
-  it('a call that hangs is given up by its caller, and has spent its quota', async () => {
+  it('a call that hangs ends when its caller cancels it, and has used quota', async () => {
     const { gateway, understudy } = await faulty({ hang: true })
     const body = { ...CALL, params: { ...Object(CALL.params), _meta: { progressToken: 1 } } }
     const stream = await HttpStream.open(gateway.url, 'POST', { accept: BOTH }, body)
@@ -107,7 +107,7 @@ describe('through the gateway', () => {
 
   // fidelity gateway/intercept, differs: A refused connection leaves the client without an answer. Here: The
   // client gets an error, because it would wait for nothing.
-  it('an upstream that is gone gives one clear error', async () => {
+  it('an unreachable upstream gives one clear error', async () => {
     const { gateway, understudy } = await faulty({ gzip: true })
     await understudy.close()
     const { status, json } = await send(gateway.url, { body: CALL })

@@ -34,7 +34,7 @@ describe('a grant', () => {
     ['none', undefined, 'Bearer realm="mcp-understudy gateway"'],
     ['an unknown one', 'Bearer nobody', 'error="invalid_token"'],
     ['another scheme', 'Basic dG9rZW4=', 'error="invalid_token"'],
-  ])('is asked for: %s gets 401', async (_, authorization, challenge) => {
+  ])('is required: %s gets 401', async (_, authorization, challenge) => {
     const { understudy, url } = await withGrants()
     for (const method of ['POST', 'GET', 'DELETE']) {
       const { status, headers } = await send(url, {
@@ -53,7 +53,7 @@ describe('a grant', () => {
 
   // fidelity gateway/policylayer, same: A grant is a bearer. A grant without a policy has every call denied.
   // fidelity gateway/policylayer, same: The log calls these denials `(default deny)` and `(no policy)`.
-  it('has its own policy, or has every call denied', async () => {
+  it('has its own policy, or denies every call', async () => {
     const { url, gateway } = await withGrants()
     const texts: string[] = []
     for (const label of ['open', 'strict', 'bare']) {
@@ -77,7 +77,7 @@ describe('a grant', () => {
   // upstream. Here: They do not, because they are credentials of the gateway.
   // fidelity gateway/policylayer, same: The gateway removes the bearer and cookies, and sends a credential of
   // its own to the upstream.
-  it('does not reach the upstream, nor do the caller’s cookies and X-Forwarded-For', async () => {
+  it('is not sent to the upstream, nor are the caller’s cookies and X-Forwarded-For', async () => {
     const { understudy, url } = await withGrants('instanode', {
       upstreamHeaders: ['Authorization: Bearer understudy-paid-token'],
     })
@@ -94,7 +94,7 @@ describe('a grant', () => {
     expect(JSON.stringify(entry)).not.toMatch(/token-of-open|a=b|203\.0\.113\.9|x-api-key/)
   })
 
-  it('owns the sessions it opened: to any other they are not there', async () => {
+  it('owns the sessions that it opened: for other grants they do not exist', async () => {
     const { url } = await withGrants()
     const opened = await send(url, { headers: bearer('token-of-open'), body: initialize() })
     const session = { 'mcp-session-id': String(opened.headers['mcp-session-id']) }
@@ -149,7 +149,7 @@ describe('the handle of a caller of Safebot', () => {
   })
 })
 
-describe('grants that are wrong', () => {
+describe('invalid grants', () => {
   const fileWith = async (text: string) => {
     const path = join(await mkdtemp(join(tmpdir(), 'grants-')), 'grants.json')
     await writeFile(path, text)
@@ -173,7 +173,7 @@ describe('grants that are wrong', () => {
     expect(refusal.sentence).not.toContain('secret')
   })
 
-  it('are refused if two have one label, or one token', async () => {
+  it('are refused if two have the same label or the same token', async () => {
     const upstream = 'http://127.0.0.1:9/mcp'
     const grant = (label: string, token: string) => ({ label, token })
     for (const grants of [
@@ -186,7 +186,7 @@ describe('grants that are wrong', () => {
     }
   })
 
-  it('have a policy read from where their file is', async () => {
+  it('have paths of policies relative to the file of the grants', async () => {
     const path = await fileWith('{"grants": [{"label": "a", "token": "secret-token", "policy": "p.json"}]}')
     expect(await readGrantsFile(path)).toMatchObject([{ policy: join(path, '../p.json') }])
   })

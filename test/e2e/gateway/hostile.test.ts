@@ -61,7 +61,7 @@ describe('an upstream that answers', () => {
 
   // fidelity gateway/intercept, differs: A list that cannot be read passes as it is. Here: It becomes an
   // error, because hidden tools could be in it.
-  it('with a list nested too deeply gives an error', async () => {
+  it('with a list nested too deeply causes an error', async () => {
     const { url } = await answering(list(`[{"name":"hidden"},{"name":"a","x":${deep}}]`))
     const { status, json } = await send(url, { body: rpc('tools/list') })
     expect([status, json]).toMatchObject([
@@ -81,7 +81,7 @@ describe('an upstream that answers', () => {
     })
   })
 
-  it('with tools that have no name has them left out, beside what is hidden', async () => {
+  it('with tools that have no name has them removed, like hidden ones', async () => {
     const { url } = await answering(list('[{"name":"hidden"},{"name":"a"},{"x":1},null,"hidden"]'))
     expect((await send(url, { body: rpc('tools/list') })).json).toMatchObject({
       result: { tools: [{ name: 'a' }] },
@@ -95,13 +95,13 @@ describe('an upstream that answers', () => {
     ['with null', 'null'],
     ['with nothing', ''],
     ['with an error to nobody', '{"jsonrpc":"2.0","id":null,"error":{"code":-1,"message":"no"}}'],
-  ])('%s has it turned into an error', async (_, body) => {
+  ])('%s causes an error', async (_, body) => {
     const { url } = await answering(body)
     const { status, json } = await send(url, { body: rpc('ping') })
     expect([status, json]).toMatchObject([502, { id: 1, error: { code: -32000 } }])
   })
 
-  it('with cookies and a challenge keeps them from the caller', async () => {
+  it('with cookies and a challenge does not reach the caller with them', async () => {
     const { url } = await answering('{"jsonrpc":"2.0","id":1,"result":{}}', {
       'set-cookie': 'a=b',
       'www-authenticate': 'Bearer',
@@ -113,7 +113,7 @@ describe('an upstream that answers', () => {
     expect(Object.keys(headers)).not.toEqual(expect.arrayContaining(['access-control-allow-origin']))
   })
 
-  it('with an error page gives its status and the beginning of it', async () => {
+  it('with an error page causes an error with its status and its beginning', async () => {
     const { url } = await answering('<h1>In the cellar</h1>', { 'content-type': 'text/html' }, 500)
     const { status, json } = await send(url, { body: rpc('ping') })
     expect([status, json]).toMatchObject([
@@ -122,7 +122,7 @@ describe('an upstream that answers', () => {
     ])
   })
 
-  it('with a stream that replays a list has what is hidden left out of that, too', async () => {
+  it('with a stream that replays a list has hidden tools removed from that, too', async () => {
     const replayed = `id: 1\nevent: message\ndata: ${list('[{"name":"hidden"},{"name":"a"}]')}\n\n`
     const { url } = await answering(replayed, { 'content-type': 'text/event-stream' })
     const headers = { 'mcp-session-id': 's', 'last-event-id': '0' }
@@ -130,7 +130,7 @@ describe('an upstream that answers', () => {
     expect(eventsOf(body)).toMatchObject([{ result: { tools: [{ name: 'a' }] } }])
   })
 
-  it('with a stream to be gone on with elsewhere ends it without an error', async () => {
+  it('with a stream that continues elsewhere ends it without an error', async () => {
     const { url, audit } = await answering('id: 1\ndata:\n\n', { 'content-type': 'text/event-stream' })
     const { body } = await send(url, { body: rpc('tools/call', { name: 'a' }) })
     expect(body).toBe('id: 1\ndata: \n\n')

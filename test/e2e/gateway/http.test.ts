@@ -37,7 +37,7 @@ describe('a session over HTTP', () => {
     expect(json).toMatchObject({ id: 1, result: { tools: { length: 8 } } })
   })
 
-  it('hears of a changed list of tools', async () => {
+  it('receives changes of the tool list', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', OPEN)
     const session = await openSession(url)
@@ -105,7 +105,7 @@ describe('a blocking call', () => {
   })
 })
 
-describe('two hundred calls at once', () => {
+describe('two hundred concurrent calls', () => {
   it('are all answered, each with its own answer', async () => {
     const understudy = await startUnderstudy()
     const { url, audit } = await inFrontOf(understudy, 'safebot', OPEN)
@@ -147,7 +147,7 @@ describe('a batch', () => {
     understudy.journal.expectNothing({ tool: 'create_room' })
   })
 
-  it('is answered by the gateway alone if nothing of it may pass', async () => {
+  it('is answered by the gateway alone if every message is denied', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', POLICY)
     const { json } = await batch(url, toolCall('create_room', {}, 1), toolCall('create_room', {}, 2))
@@ -155,7 +155,7 @@ describe('a batch', () => {
     expect(understudy.journal.entries()).toEqual([])
   })
 
-  it('is answered as a stream to who takes only that', async () => {
+  it('is answered as a stream to a caller that accepts only streams', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', POLICY)
     const { body } = await send(url, {
@@ -168,7 +168,7 @@ describe('a batch', () => {
     ])
   })
 
-  it('is refused where two of its requests have one id, or its revision has none', async () => {
+  it('is refused if two of its requests have the same id, or if its revision has no batches', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', POLICY)
     expect((await batch(url, rpc('ping'), rpc('ping'))).status).toBe(400)
@@ -200,7 +200,7 @@ describe('a list of tools', () => {
     expect(textOf(await call(through, 'next_task', {}))).toContain('POLICY DENIED')
   })
 
-  it('lacks it in a stream, too', async () => {
+  it('lacks hidden tools in a stream, too', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', { ...OPEN, hide: ['*'] })
     const { body } = await send(url, { body: rpc('tools/list'), headers: { accept: 'text/event-stream' } })
@@ -248,7 +248,7 @@ describe('a message that cannot be judged', () => {
     expect(understudy.journal.entries()).toEqual([])
   })
 
-  it('is refused: what is not UTF-8, and headers that name something else', async () => {
+  it('is refused: invalid UTF-8, and headers that name another tool', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', OPEN)
     const body = Buffer.from(JSON.stringify(toolCall('create_room\xff', {})), 'latin1')
@@ -269,7 +269,7 @@ describe('a message that cannot be judged', () => {
     expect(audit.entries()).toMatchObject([{ requestId: null, outcome: 'denied' }])
   })
 
-  it('a page of another site and a foreign Host are turned away', async () => {
+  it('a page of another site and a foreign Host are refused', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', OPEN)
     for (const headers of [{ origin: 'https://evil.invalid' }, { host: 'evil.invalid' }]) {

@@ -44,7 +44,7 @@ const told = (events: readonly GatewayEvent[]) =>
   })
 
 describe('a gateway of an instance', () => {
-  it('stands in front of the server it was given for, and is listed with its policy', async () => {
+  it('is in front of the given server, and is listed with its policy', async () => {
     const { u, control } = await start({
       instanode: INSTANODE,
       safebot: { policy: ASKING, approvalHoldMs: 5 },
@@ -63,7 +63,7 @@ describe('a gateway of an instance', () => {
     expect((await agent.listTools()).tools.map(({ name }) => name)).not.toContain('delete_resource')
   })
 
-  it('is listed with those who may call, and not with their bearers', async () => {
+  it('is listed with its grants, without their bearer tokens', async () => {
     const grants = [
       { label: 'build', token: 'secret-bearer', policy: INSTANODE },
       { label: 'idle', token: 'other-bearer' },
@@ -93,14 +93,14 @@ describe('a gateway of an instance', () => {
     expect((await ask('GET', '/journal')).body).not.toContain('sesame')
   })
 
-  it('is not there unless it is asked for: nothing is listed, nothing was judged, nothing waits', async () => {
+  it('does not exist by default: no gateway, no decision and no approval is listed', async () => {
     const { u, control } = await start({})
     expect([await control.gateways.list(), await control.gateways.approvals()]).toEqual([[], []])
     expect(await control.gateways.audit()).toEqual({ entries: [], next: 0, dropped: 0 })
     expect(() => u.gateways.safebot).toThrow(/there is no gateway in front of safebot/)
   })
 
-  it('stands in front of one server alone, too, and of none that is not there', async () => {
+  it('can be in front of one server alone, and not in front of an unknown one', async () => {
     const alone = await createInstanode({ clock: 'manual', gateways: { instanode: INSTANODE } })
     onTestFinished(() => alone.close())
     const agent = await connectOver(alone.gateways.instanode.url)
@@ -110,11 +110,11 @@ describe('a gateway of an instance', () => {
     )
   })
 
-  it('leaves nothing running where its policy cannot be read', async () => {
+  it('leaves nothing running if its policy cannot be read', async () => {
     await expect(start({ instanode: 'package.json' })).rejects.toThrow(/package\.json:/)
   })
 
-  it('shows what it denied, by which rule, in the audit and on its stream; the journal knows nothing of it', async () => {
+  it('shows its denials, with their rules, in the audit and on its stream, but not in the journal', async () => {
     const { u, control } = await start({ instanode: INSTANODE })
     const stream = follow(control, { after: 0 })
     const agent = await connectOver(u.gateways.instanode.url)
@@ -149,7 +149,7 @@ describe('a gateway of an instance', () => {
     expect(entries[1]?.argsHash).toBe(reached?.argsHash)
   })
 
-  it('says where the journal has a call, if answers are stamped', async () => {
+  it('shows the journal entry of a call, if answers are stamped', async () => {
     const { u, control } = await start({ safebot: { policy: ASKING } }, { stamp: true })
     const agent = await connectOver(u.gateways.safebot.url)
     await call(agent, 'room_status', { url: 'nonsense' })
@@ -158,7 +158,7 @@ describe('a gateway of an instance', () => {
     expect(entries).toMatchObject([{ upstream: { entry: reached?.seq } }])
   })
 
-  it('is asked by server, tool and outcome, in pages', async () => {
+  it('lists decisions by server, tool and outcome, in pages', async () => {
     const { u, control } = await start({ instanode: INSTANODE, safebot: ASKING })
     const [one, other] = [
       await connectOver(u.gateways.instanode.url),
@@ -178,7 +178,7 @@ describe('a gateway of an instance', () => {
     )
   })
 
-  it('has its stream gone on with behind the last event that was seen', async () => {
+  it('has a stream that continues after the last event that the client has seen', async () => {
     const { u, control } = await start({ instanode: INSTANODE })
     const agent = await connectOver(u.gateways.instanode.url)
     const first = follow(control, { after: 0 })
@@ -230,7 +230,7 @@ describe('a call that waits for its approval in a gateway of an instance', () =>
     ])
   })
 
-  it('is decided once, and only if it is there', async () => {
+  it('is decided once, and an unknown one is refused', async () => {
     const { ask, answer, id } = await held()
     const decide = async (path: string, decision: unknown) => {
       const { status, json } = await ask('POST', `/approvals/${path}`, { decision })
@@ -243,7 +243,7 @@ describe('a call that waits for its approval in a gateway of an instance', () =>
     expect((await answer)._meta).toMatchObject({ 'mcp-understudy/policy': { outcome: 'refused' } })
   })
 
-  it('is denied by a reset, with which approvals and the audit begin anew', async () => {
+  it('is denied by a reset, which clears the approvals and the audit', async () => {
     const { u, control, answer, stream, id } = await held()
     await control.reset()
     expect(textOf(await answer)).toContain(`Approval ${id} was withdrawn`)
@@ -253,7 +253,7 @@ describe('a call that waits for its approval in a gateway of an instance', () =>
     u.journal.expectNothing({ tool: 'create_room' })
   })
 
-  it('is denied by a restore; what was pending before may still be decided', async () => {
+  it('is denied by a restore; an approval that was pending in the snapshot can still be decided', async () => {
     const { u, control, answer, id } = await held()
     const snapshot = await u.snapshot()
     expect(await control.gateways.approvals()).toMatchObject([{ id, state: 'pending' }])
@@ -264,7 +264,7 @@ describe('a call that waits for its approval in a gateway of an instance', () =>
   })
 })
 
-it('an approval goes back with a restore, is good again, and the stream tells of it; the record goes on', async () => {
+it('an approval that a restore brings back is valid again, and the stream reports it; the record continues', async () => {
   const { u, control } = await start({ safebot: ASKING })
   const agent = await connectOver(u.gateways.safebot.url)
   await call(agent, 'create_room')
@@ -286,7 +286,7 @@ it('an approval goes back with a restore, is good again, and the stream tells of
   expect((await control.gateways.audit({ outcome: 'approved' })).entries).toHaveLength(2)
 })
 
-it('the rate windows of a gateway turn with the clock, begin anew with a reset, and go back with a restore', async () => {
+it('the rate windows of a gateway follow the clock, are cleared by a reset, and are restored by a snapshot', async () => {
   const path = join(await mkdtemp(join(tmpdir(), 'in-front-')), 'policy.json')
   const limits = [{ counter: 'status', window: 'minute', max: 2, scope: 'grant' }]
   await writeFile(

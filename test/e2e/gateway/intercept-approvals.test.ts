@@ -91,12 +91,12 @@ describe('a call for which Intercept requires an approval', () => {
     expect((await create({ name: 'x', list: [{ b: 2, a: 1 }] })).error).toBeUndefined()
   })
 
-  it('is never held, whatever the gateway does for other approvals', async () => {
+  it('is never held, also if the gateway holds calls for other approvals', async () => {
     const { create } = await asking(POLICY, { approvalHoldMs: 30_000 })
     expect(await create()).toMatchObject({ error: { code: -32003 } })
   })
 
-  it('is answered alike on a pipe', async () => {
+  it('is answered in the same way on a pipe', async () => {
     const { gateway } = await asking()
     const pipe = new GatewayPipe(gateway)
     expect(await pipe.ask(rpc('tools/call', { name: 'create_room', arguments: {} }, 9))).toMatchObject({
@@ -129,7 +129,7 @@ describe('a call for which Intercept requires an approval', () => {
     expect(reached()).toBe(0)
   })
 
-  it('is denied once it is refused', async () => {
+  it('is denied when it is refused', async () => {
     const { gateway, create, asks } = await asking()
     const id = await asks()
     gateway.approvals.decide(id, 'refuse')
@@ -154,7 +154,7 @@ describe('a call for which Intercept requires an approval', () => {
     expect(reached()).toBe(state === 'approved' ? 2 : 1)
   })
 
-  it('is asked for by each rule on its own', async () => {
+  it('is requested by each rule separately', async () => {
     const policy = `version: "1"
 tools:
   create_room:

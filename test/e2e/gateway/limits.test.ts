@@ -16,7 +16,7 @@ const NOBODYS = '00000000-0000-4000-8000-000000000000'
 describe('a limit of thirty in a minute', () => {
   // fidelity gateway/intercept, differs: Windows follow the machine's clock. Here: They follow the instance's
   // clock, so that a test can advance to the next window.
-  it('denies the thirty-first call, and lets it pass a minute later', async () => {
+  it('denies the thirty-first call, and allows it a minute later', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)
     const client = await connectOver(gateway.url)
@@ -38,7 +38,7 @@ describe('a limit of thirty in a minute', () => {
     expect(reached()).toBe(31)
   })
 
-  it('lets exactly thirty of two hundred pass that come at once', async () => {
+  it('allows exactly thirty of two hundred concurrent calls', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)
     const client = await connectOver(gateway.url)

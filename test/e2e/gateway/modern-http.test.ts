@@ -37,7 +37,7 @@ describe('a modern request through the gateway', () => {
     expect([through.status, through.json]).toEqual([200, direct.json])
   })
 
-  it('that calls an allowed tool gets there with its headers, and the audit names the revision', async () => {
+  it('that calls an allowed tool is forwarded with its headers, and the audit names the revision', async () => {
     const understudy = await startUnderstudy()
     const { url, audit } = await inFrontOf(understudy, 'safebot', OPEN)
     const { status, json } = await sendModern(url, modernCall('create_room'))
@@ -77,7 +77,7 @@ describe('a modern request through the gateway', () => {
     expect(Object(legacy.json).result).not.toHaveProperty('resultType')
   })
 
-  it('names a session of another grant, which is passed over', async () => {
+  it('may name a session of another grant, which has no effect', async () => {
     const understudy = await startUnderstudy()
     const policy = engineOf(OPEN, understudy.clock)
     const grants = ['one', 'other'].map(label => ({ label, token: `${label}-token`, policy }))
@@ -93,7 +93,7 @@ describe('a modern request through the gateway', () => {
     expect((await send(url, { headers: stranger, body: rpc('ping') })).status).toBe(404)
   })
 
-  it('has its error of the gateway under its id, with a code of the specification', async () => {
+  it('gets an error of the gateway with its id, and a code of the specification', async () => {
     const toy = await startToyServer()
     const clock = toy.instance.clock
     const { url } = await startGateway({ policy: engineOf(OPEN, clock), clock, upstream: toy.url })
@@ -102,7 +102,7 @@ describe('a modern request through the gateway', () => {
     expect([status, json]).toMatchObject([502, { id: 'e', error: { code: -32603 } }])
   })
 
-  it('may be answered with a question, and is judged again when it comes back with the answer', async () => {
+  it('may be answered with a question, and is judged again when it returns with the answer', async () => {
     const toy = await startToyServer()
     const clock = toy.instance.clock
     const { url, audit } = await startGateway({ policy: engineOf(OPEN, clock), clock, upstream: toy.url })
@@ -132,7 +132,7 @@ describe('a modern request through the gateway', () => {
     expect(audit.entries()).toMatchObject([{ upstream: { ended: 'cancelled' } }])
   })
 
-  it('comes from the official client', async () => {
+  it('can be sent by the official client', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', NO_ROOMS)
     const client = new Client(
@@ -156,7 +156,7 @@ describe('a modern request through the gateway', () => {
 })
 
 describe('a modern list of tools through the gateway', () => {
-  it('loses what is hidden, and on each page its permission to be cached', async () => {
+  it('lacks hidden tools, and each page lacks the permission to be cached', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', { ...OPEN, hide: ['next_task'] })
     const changes = [{ page: 3 }, { ttlMs: 5000 }, { cacheScope: 'public' as const }]
@@ -175,7 +175,7 @@ describe('a modern list of tools through the gateway', () => {
     expect(names).toHaveLength(7)
   })
 
-  it('has no members of the modern era if it is a legacy one', async () => {
+  it('has no members of the modern era if it is a legacy list', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', { ...OPEN, hide: ['next_task'] })
     const { json } = await send(url, { body: rpc('tools/list') })
@@ -184,7 +184,7 @@ describe('a modern list of tools through the gateway', () => {
 })
 
 describe('a subscription through the gateway', () => {
-  it('is acknowledged, told of changes, and ended with the gateway', async () => {
+  it('is acknowledged, receives changes, and ends with the gateway', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'safebot', OPEN)
     const stream = await open(gateway.url, listen(9))
@@ -278,7 +278,7 @@ describe('bad input through the gateway', () => {
     expect(understudy.journal.entries()).toEqual([])
   })
 
-  it('a header that repeats an argument has to be one of them', async () => {
+  it('a header that repeats an argument must equal the argument', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', OPEN)
     const region = { type: 'string', 'x-mcp-header': 'Region' }
@@ -312,7 +312,7 @@ describe('bad input through the gateway', () => {
     expect([forged.status, forged.json]).toEqual([400, { jsonrpc: '2.0', error }])
   })
 
-  it('mixes with legacy requests on one URL', async () => {
+  it('legacy and modern requests can use one URL', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', OPEN)
     const session = { 'mcp-session-id': await openSession(url) }

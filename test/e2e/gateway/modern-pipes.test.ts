@@ -53,7 +53,7 @@ const SAFEBOT = [COMMAND, 'safebot', '--clock', 'manual', '--seed', 'x']
 const SUBSCRIBING = [join(import.meta.dirname, '../../support/servers/subscribing-server.mjs')]
 
 describe('a modern client on a pipe, an upstream over HTTP', () => {
-  it('is held to the policy, and its requests get the headers that they have to have', async () => {
+  it('follows the policy, and its requests get the headers that they need', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'safebot', NO_ROOMS, { http: false })
     const pipe = new GatewayPipe(gateway)
@@ -83,7 +83,7 @@ describe('a modern client on a pipe, an upstream over HTTP', () => {
     expect(entry?.headers['mcp-param-region']).toBe('=?base64?IGdyw7bDn2U=?=')
   })
 
-  it('gets the upstream’s refusals under the ids of its requests', async () => {
+  it('gets the upstream’s refusals with the ids of its requests', async () => {
     const understudy = await startUnderstudy()
     const pipe = new GatewayPipe(await inFrontOf(understudy, 'safebot', OPEN, { http: false }))
     for (const body of [
@@ -96,7 +96,7 @@ describe('a modern client on a pipe, an upstream over HTTP', () => {
     }
   })
 
-  it('takes modern and legacy requests by turns', async () => {
+  it('can send modern and legacy requests in turn', async () => {
     const understudy = await startUnderstudy()
     const pipe = new GatewayPipe(await inFrontOf(understudy, 'safebot', OPEN, { http: false }))
     await pipe.ask(modernRpc('server/discover', {}, 'd'))
@@ -118,7 +118,7 @@ describe('a modern client on a pipe, an upstream over HTTP', () => {
     expect(toy.instance.journal.entries({ method: 'notifications/cancelled' })).toEqual([])
   })
 
-  it('has a subscription, which the upstream’s end cancels', async () => {
+  it('has a subscription, which ends when the upstream ends', async () => {
     const toy = await startToyServer()
     const { clock } = toy.instance
     const policy = engineOf(OPEN, clock)
@@ -137,7 +137,7 @@ describe('a modern client on a pipe, an upstream over HTTP', () => {
     ])
   })
 
-  it('is refused a list of modern messages', async () => {
+  it('is refused if it sends a list of modern messages', async () => {
     const understudy = await startUnderstudy()
     const pipe = new GatewayPipe(await inFrontOf(understudy, 'safebot', OPEN, { http: false }))
     pipe.say([modernCall('create_room')])
@@ -147,8 +147,8 @@ describe('a modern client on a pipe, an upstream over HTTP', () => {
   })
 })
 
-describe('a modern client on a pipe, a program behind', () => {
-  it('is held to the policy, in either era', async () => {
+describe('a modern client on a pipe, in front of a program', () => {
+  it('follows the policy, in both eras', async () => {
     const gateway = await inFrontOfProgram(SAFEBOT, NO_ROOMS, { http: false })
     const pipe = new GatewayPipe(gateway)
     expect(await pipe.ask(modernRpc('server/discover', {}, 'd'))).toMatchObject({
@@ -161,7 +161,7 @@ describe('a modern client on a pipe, a program behind', () => {
     expect(gateway.audit.entries()).toMatchObject([{ protocol: MODERN }, { protocol: '2025-11-25' }])
   })
 
-  it('has subscriptions, which the gateway’s end cancels', async () => {
+  it('has subscriptions, which end with the gateway', async () => {
     const gateway = await inFrontOfProgram(SUBSCRIBING, OPEN, { http: false })
     const pipe = new GatewayPipe(gateway)
     pipe.say(listen('mine'))
@@ -176,7 +176,7 @@ describe('a modern client on a pipe, a program behind', () => {
     ])
   })
 
-  it('is told that its call was lost with a code of the specification', async () => {
+  it('gets an error with a code of the specification if its call was lost', async () => {
     const loose = join(import.meta.dirname, '../../support/servers/loose-server.mjs')
     const pipe = new GatewayPipe(await inFrontOfProgram([loose], OPEN, { http: false }))
     expect(await pipe.ask(modernCall('die', {}, 5))).toEqual({
@@ -187,8 +187,8 @@ describe('a modern client on a pipe, a program behind', () => {
   })
 })
 
-describe('modern clients over HTTP, a program behind', () => {
-  it('are held to the policy, and the program is not greeted for them', async () => {
+describe('modern clients over HTTP, in front of a program', () => {
+  it('follow the policy, and the program is not initialized for them', async () => {
     const gateway = await inFrontOfProgram(SUBSCRIBING, { default: 'deny', tools: { look: {} } })
     const { status, headers, json } = await sendModern(gateway.url, modernCall('look', {}, 1))
     expect([status, headers['mcp-session-id'], json]).toMatchObject([
@@ -204,7 +204,7 @@ describe('modern clients over HTTP, a program behind', () => {
     ])
   })
 
-  it('may subscribe under one id, each to a stream of its own', async () => {
+  it('may subscribe with the same id, each to its own stream', async () => {
     const { url } = await inFrontOfProgram(SUBSCRIBING, OPEN)
     const open = () => HttpStream.open(url, 'POST', mirrored(listen(9)), listen(9))
     const [one, other] = [await open(), await open()]
@@ -219,7 +219,7 @@ describe('modern clients over HTTP, a program behind', () => {
     expect(eventsOf(other.text)).toEqual([acknowledged(9), changed(9), ended(9)])
   })
 
-  it('have their subscriptions ended with the gateway', async () => {
+  it('have subscriptions, which end with the gateway', async () => {
     const gateway = await inFrontOfProgram(SUBSCRIBING, OPEN)
     const stream = await HttpStream.open(gateway.url, 'POST', mirrored(listen(9)), listen(9))
     await stream.has('acknowledged')
@@ -244,7 +244,7 @@ describe('modern clients over HTTP, a program behind', () => {
     expect([through.status, through.json]).toEqual([direct.status, direct.json])
   })
 
-  it('are refused a batch, and a header of another tool in a legacy request', async () => {
+  it('are refused if they send a batch, or a header of another tool in a legacy request', async () => {
     const { url } = await inFrontOfProgram(SUBSCRIBING, OPEN)
     const batch = await send(url, { body: [modernCall('change')] })
     const message = 'the body is a list: this protocol revision has one message in each POST'

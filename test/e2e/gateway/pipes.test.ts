@@ -36,7 +36,7 @@ const SAFEBOT = [COMMAND, 'safebot', '--clock', 'manual', '--seed', 'x']
 const fixture = (name: string) => [join(import.meta.dirname, '../../support/servers', name)]
 
 describe('a client on a pipe, an upstream over HTTP', () => {
-  it('has a session there, is held to the policy, and hears what the upstream says by itself', async () => {
+  it('has a session there, follows the policy, and receives messages that the upstream sends by itself', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'safebot', ONE_ROOM, { http: false })
     const pipe = new GatewayPipe(gateway)
@@ -75,7 +75,7 @@ describe('a client on a pipe, an upstream over HTTP', () => {
     expect(gateway.audit.entries().at(-1)).toMatchObject({ upstream: { ended: 'cancelled', quota: 'kept' } })
   })
 
-  it('is told when its session is lost, and may initialize again', async () => {
+  it('gets an error when its session is lost, and may initialize again', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'safebot', OPEN, { http: false })
     const pipe = new GatewayPipe(gateway)
@@ -91,10 +91,10 @@ describe('a client on a pipe, an upstream over HTTP', () => {
   })
 })
 
-describe('a client on a pipe, a program behind', () => {
+describe('a client on a pipe, in front of a program', () => {
   // fidelity gateway/intercept, differs: In front of a program, messages of a batch are not judged. Here:
   // Each is judged, because a batch would avoid the policy.
-  it('is judged by the policy, with every message of a batch', async () => {
+  it('has every message judged, also in a batch', async () => {
     const gateway = await inFrontOfProgram(SAFEBOT, ONE_ROOM, { http: false })
     const pipe = new GatewayPipe(gateway)
     await pipe.ask(initialize('2025-03-26'))
@@ -130,7 +130,7 @@ describe('a client on a pipe, a program behind', () => {
     expect(await pipe.ask(toolCall('die', {}, 6))).toMatchObject({ error: { code: -32000 } })
   })
 
-  it('is told of an answer that cannot be read, and not disturbed by what is none', async () => {
+  it('gets an error for an answer that cannot be read, and none for noise', async () => {
     const gateway = await inFrontOfProgram(fixture('loose-server.mjs'), OPEN, { http: false })
     const pipe = new GatewayPipe(gateway)
     expect(await pipe.ask(toolCall('garble', {}, 1))).toMatchObject({ error: { code: -32000 } })
@@ -138,8 +138,8 @@ describe('a client on a pipe, a program behind', () => {
   })
 })
 
-describe('clients over HTTP, a program behind', () => {
-  it('have sessions of the gateway’s own, and ids of theirs', async () => {
+describe('clients over HTTP, in front of a program', () => {
+  it('have sessions and ids of the gateway', async () => {
     const gateway = await inFrontOfProgram(SAFEBOT, ONE_ROOM)
     const [one, other] = [await connectOver(gateway.url), await connectOver(gateway.url)]
     expect((await one.listTools()).tools).toHaveLength(7)
@@ -152,7 +152,7 @@ describe('clients over HTTP, a program behind', () => {
     expect(both.map(({ isError }) => isError)).toEqual([undefined, undefined])
   })
 
-  it('may do without a session', async () => {
+  it('can call without a session', async () => {
     const gateway = await inFrontOfProgram(SAFEBOT, OPEN)
     const answers = await Promise.all(
       [1, 1, 1].map(id => send(gateway.url, { body: rpc('tools/list', {}, id) })),
@@ -162,7 +162,7 @@ describe('clients over HTTP, a program behind', () => {
     }
   })
 
-  it('are asked by it within their session', async () => {
+  it('get requests of the program within their session', async () => {
     const gateway = await inFrontOfProgram(fixture('loose-server.mjs'), OPEN)
     const headers = { 'mcp-session-id': await openSession(gateway.url) }
     const call = await HttpStream.open(gateway.url, 'POST', headers, toolCall('ask', {}, 1))
@@ -176,7 +176,7 @@ describe('clients over HTTP, a program behind', () => {
     expect(call.text).not.toContain('forged')
   })
 
-  it('have a call cancelled when they hang up', async () => {
+  it('cancel a call by hanging up', async () => {
     const gateway = await inFrontOfProgram(fixture('loose-server.mjs'), OPEN)
     const headers = { 'mcp-session-id': await openSession(gateway.url) }
     const said = async () => (await send(gateway.url, { headers, body: toolCall('open', {}, 2) })).body

@@ -56,13 +56,13 @@ const onStdio = (upstream: string[]) =>
     }),
   )
 
-describe('the protocol’s own reference server behind the gateway', () => {
+describe('the reference server of the protocol, behind the gateway', () => {
   it.each<[string, () => Promise<Client>]>([
     ['HTTP in front of HTTP', async () => overHttp(await peerUrl())],
     ['HTTP in front of a program', () => overHttp({ command: [process.execPath, PEER, 'stdio'] })],
     ['stdio in front of HTTP', async () => onStdio(['--upstream', await peerUrl()])],
     ['stdio in front of a program', () => onStdio(['--', process.execPath, PEER, 'stdio'])],
-  ])('may ask its client for samples, input and roots, and tell of progress: %s', async (_, connect) => {
+  ])('may ask its client for samples, input and roots, and report progress: %s', async (_, connect) => {
     const client = await connect()
     expect(textOf(await call(client, 'echo', { message: 'ü' }))).toBe('Echo: ü')
     const sampled = await call(client, 'trigger-sampling-request', { prompt: 'hello', maxTokens: 10 })

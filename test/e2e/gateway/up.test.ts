@@ -26,7 +26,7 @@ async function file(name: string, content: string): Promise<string> {
 describe('understudy up --policy', () => {
   // fidelity gateway/intercept, differs: The log has no rule for a denial by quota. Here: It has the rule, so
   // that a test can check it.
-  it('denies the thirty-first claim_token in a minute, and lets it pass a minute later', async () => {
+  it('denies the thirty-first claim_token in a minute, and allows it a minute later', async () => {
     const command = up('--policy', INSTANODE, '--clock', 'manual', '--json')
     const ready = JSON.parse((await command.lines(1))[0] ?? '')
     expect(ready.gateways).toEqual({ instanode: { mcp: expect.stringMatching(/\/mcp$/) } })
@@ -62,7 +62,7 @@ describe('understudy up --policy', () => {
   })
 })
 
-it('understudy up --policy says who callers are, and lets them call with the tokens of their accounts', async () => {
+it('understudy up --policy identifies callers by the tokens of their accounts', async () => {
   const command = up('--policy', INSTANODE)
   const text = (await command.lines(14)).join('\n')
   const [, url = ''] = /^export UNDERSTUDY_GATEWAY_INSTANODE='(.*)'$/m.exec(text) ?? []
@@ -74,7 +74,7 @@ it('understudy up --policy says who callers are, and lets them call with the tok
   expect(entries).toMatchObject([{ caller: 'acct_free' }])
 })
 
-describe('understudy up --policy says in one sentence what is wrong, and starts nothing', () => {
+describe('an invalid start of understudy up --policy is explained in one sentence, and starts nothing', () => {
   it.each<[string, () => string[] | Promise<string[]>, number, RegExp]>([
     [
       'a server there is not',
@@ -154,7 +154,7 @@ describe('understudy up --policy says in one sentence what is wrong, and starts 
     expect(ended.stderr).toMatch(says)
   })
 
-  it('a port that is taken: by which option another is chosen', async () => {
+  it('a busy port, with the option that selects another', async () => {
     const first = up('--json')
     const { control } = JSON.parse((await first.lines(1))[0] ?? '')
     const { port } = new URL(control.url)

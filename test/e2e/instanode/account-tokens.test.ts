@@ -73,7 +73,7 @@ describe('a token of get_api_token', () => {
     expect(await refused(stranger, 'list_resources')).toContain('INSTANODE_TOKEN')
   })
 
-  it('is named by its account in the journal, and shown nowhere', async () => {
+  it('is named by its account in the journal, and appears nowhere', async () => {
     const running = await startInstanode()
     const token = await mint(running)
     await ok(await running.client(token), 'list_resources')

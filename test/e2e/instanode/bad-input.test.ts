@@ -42,7 +42,7 @@ describe('a name', () => {
     '$(touch /tmp/owned) `id` && rm -rf / | cat > x',
     '../../etc/passwd',
     '🎭 <script>alert(1)</script> "quoted" \\',
-  ])('%j is only a name, and never part of SQL, a shell command or a path', async name => {
+  ])('%j is only a name, and has no effect in SQL, a shell command or a path', async name => {
     const { client, databases } = await startInstanode()
     const paid = await client(PAID)
     const { token } = await createPostgres(paid, name)

@@ -43,7 +43,7 @@ describe('understudy instanode, on stdio', () => {
     expect(await listedTokens(client)).toEqual([token])
   })
 
-  it('hands out receivers that take deliveries, on a port that has no MCP', async () => {
+  it('creates receivers that accept deliveries, on a port that has no MCP', async () => {
     const client = await overStdio()
     const { receive_url } = await createWebhook(client)
     expect((await send(receive_url, { body: 'x' })).status).toBe(200)
@@ -51,7 +51,7 @@ describe('understudy instanode, on stdio', () => {
     expect((await send(new URL('/mcp', receive_url).href, { body: {} })).status).toBe(405)
   })
 
-  it('hands out databases that answer, and ends with exit code 0 when its client leaves', async () => {
+  it('creates databases that answer, and ends with exit code 0 when its client disconnects', async () => {
     const command = new Command(['instanode'])
     const params = { name: 'create_postgres', arguments: { name: 'db' } }
     command.say({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
@@ -65,7 +65,7 @@ describe('understudy instanode, on stdio', () => {
   })
 })
 
-it('understudy instanode --http serves MCP on that port, until told to stop', async () => {
+it('understudy instanode --http serves MCP on that port, until a signal ends it', async () => {
   const command = new Command(['instanode', '--http', '0'])
   const [url = ''] = await command.lines(1)
   await ok(await connectOverHttp(url, PAID), 'list_resources')
@@ -82,7 +82,7 @@ it('understudy up accepts the tokens that it prints', async () => {
   for (const { token } of accounts) await ok(await connectOverHttp(instanode.mcp, token), 'list_resources')
 })
 
-it('--data-dir keeps what is in a database past the end of the process', async () => {
+it('--data-dir keeps the contents of a database after the process has ended', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'understudy-'))
   onTestFinished(() => rm(dir, { recursive: true }))
   const start = async () => {

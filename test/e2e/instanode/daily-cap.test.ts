@@ -118,7 +118,7 @@ describe('the daily cap', () => {
     await createWebhook(await running.client(undefined, '198.51.100.1, 203.0.113.1'))
   })
 
-  it('binds a caller in memory, and one without a session, like any other', async () => {
+  it('applies to a caller in memory and to one without a session', async () => {
     const running = await startInstanode()
     await exhaust(running, '127.0.0.1')
     const inMemory = await running.instanode.connect()

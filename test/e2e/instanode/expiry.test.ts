@@ -51,7 +51,7 @@ it('one wake-up of the clock serves all resources, each at its own instant', asy
   expect(instance.clock.pending).toBe(before)
 })
 
-it('a paid claim in the last millisecond rescues it', async () => {
+it('a paid claim in the last millisecond keeps it', async () => {
   const { client, instance, databases } = await startInstanode()
   const { token } = await createPostgres(await client())
   const paid = await client(PAID)
@@ -62,7 +62,7 @@ it('a paid claim in the last millisecond rescues it', async () => {
   expect(databases.dropped).toEqual([])
 })
 
-it('a receiver that has expired holds nothing any more', async () => {
+it('a receiver that has expired keeps no deliveries', async () => {
   const { client, instance, instanode } = await startInstanode()
   const { token, receive_url } = await createWebhook(await client())
   await send(receive_url, { body: 'x' })
@@ -71,7 +71,7 @@ it('a receiver that has expired holds nothing any more', async () => {
   expect(await instanode.deliveries(token)).toEqual([])
 })
 
-it('a database that cannot be dropped is expired all the same, and dropped a minute later', async () => {
+it('a database that cannot be dropped is expired nevertheless, and is dropped a minute later', async () => {
   const { client, instance, databases } = await startInstanode()
   const free = await client(FREE)
   const { token } = await createPostgres(free)

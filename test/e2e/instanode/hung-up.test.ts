@@ -29,8 +29,8 @@ const aborted = async (signal: AbortSignal | undefined) => {
   return true
 }
 
-describe('a caller that goes while its database is made', () => {
-  it('ends the making of it: a cancelled create_postgres', async () => {
+describe('a caller that disconnects while its database is created', () => {
+  it('ends the creation: a cancelled create_postgres', async () => {
     const databases = new SlowDatabases()
     const { client } = await startInstanode({ databases })
     const caller = new AbortController()
@@ -46,7 +46,7 @@ describe('a caller that goes while its database is made', () => {
     expect(await aborted(signal)).toBe(true)
   })
 
-  it('ends the making of it: POST /db/new', async () => {
+  it('ends the creation: POST /db/new', async () => {
     const databases = new SlowDatabases()
     const { url } = await startInstanode({ databases })
     const caller = new AbortController()

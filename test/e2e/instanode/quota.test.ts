@@ -58,7 +58,7 @@ describe('under the observed contract', () => {
     expect(databases.blocked.sort()).toEqual([token, unclaimed.token].map(databaseOf).sort())
   })
 
-  it('a database that is overdue and too large at one tick is reaped', async () => {
+  it('a database that is overdue and too large at one tick is removed', async () => {
     const { client, instance, databases } = await observed()
     const { token } = await createPostgres(await client())
     await instance.clock.advance(DAY - 1)
@@ -67,7 +67,7 @@ describe('under the observed contract', () => {
     expect([databases.dropped, databases.blocked]).toEqual([[databaseOf(token)], []])
   })
 
-  it('one that cannot be locked is tried again at the next tick, and usable till then', async () => {
+  it('a database that cannot be locked is tried again at the next tick, and can be used until then', async () => {
     const { client, instance, databases } = await observed()
     const { token } = await createPostgres(await client())
     databases.sizes.set(databaseOf(token), OVER)
@@ -111,7 +111,7 @@ describe('under the observed contract', () => {
 })
 
 describe('under the documented contract', () => {
-  it('the size of a database is its provider’s business', async () => {
+  it('the provider measures the size of a database', async () => {
     const { client, instance, databases } = await startInstanode()
     const paid = await client(PAID)
     const { token } = await createPostgres(paid)

@@ -50,7 +50,7 @@ describe('a receiver', () => {
   // fidelity instanode/http, differs: An entry has no path and no query. Here: It has `path`, `query` and
   // `encoding`, because users of the service have asked for them.
   // fidelity instanode/http, same: The published URL reads the log back as `{ok, requests, total}`.
-  it('stores a request and reads it back', async () => {
+  it('stores a request, and returns it', async () => {
     const { hook } = await startReceiver()
     const headers = { 'x-event': 'push', 'content-type': 'text/plain', authorization: 'Bearer s' }
     const taken = await send(`${hook.receive_url}?a=1&b=%20`, { headers, body: 'héllo <&>' })
@@ -87,7 +87,7 @@ describe('a receiver', () => {
     },
   )
 
-  it('reading back is no delivery', async () => {
+  it('does not count a read as a delivery', async () => {
     const { hook } = await startReceiver()
     expect(await readBack(hook.receive_url)).toEqual({ ok: true, requests: [], total: 0 })
     expect((await readBack(hook.receive_url)).total).toBe(0)
@@ -170,7 +170,7 @@ describe('a receiver', () => {
     expect(await instanode.deliveries(hook.token)).toHaveLength(3)
   })
 
-  it('tells in-process code of every delivery, until that has heard enough', async () => {
+  it('reports every delivery to in-process listeners, until they unsubscribe', async () => {
     const { hook, instanode } = await startReceiver()
     const heard: string[] = []
     instanode.onDelivery(() => {
@@ -183,7 +183,7 @@ describe('a receiver', () => {
     expect(heard).toEqual([`${hook.token} one`])
   })
 
-  it('deleted while a body is on its way does not take it', async () => {
+  it('that is deleted while a body is on its way does not store it', async () => {
     const { hook, client, instanode } = await startReceiver(PAID)
     const status = await new Promise(resolve => {
       const request = httpRequest(hook.receive_url, { method: 'POST' }, response => {
@@ -281,7 +281,7 @@ describe('a malformed request', () => {
     expect(answer.toLowerCase()).not.toContain('<html')
   })
 
-  it('that comes from a page of another site is kept out', async () => {
+  it('that comes from a page of another site is refused', async () => {
     const { hook, instanode } = await startReceiver()
     const answer = await send(hook.receive_url, { headers: { origin: 'https://evil.invalid' } })
     expect([answer.status, answer.json]).toEqual([

@@ -66,7 +66,7 @@ async function overStdio(args: string[], env: Record<string, string> = {}): Prom
 }
 
 describe('a client of a running stand-in', () => {
-  it('makes databases and receivers there, which are listed and claimed from either side', async () => {
+  it('creates databases and receivers there, which are listed and claimed from both sides', async () => {
     const { far, client, databases } = await startBoth()
     const anonymous = await far()
     const database = await createPostgres(anonymous, ' orders ')
@@ -86,7 +86,7 @@ describe('a client of a running stand-in', () => {
     expect(await createPostgres(farPaid)).toMatchObject({ tier: 'paid', expires_at: null })
   })
 
-  it('mints tokens that are good there', async () => {
+  it('mints tokens that are valid there', async () => {
     const { far, client } = await startBoth()
     const { token } = await ok(await far(FREE), 'get_api_token')
     expect(await listed(await client(String(token)))).toEqual([])
@@ -94,7 +94,7 @@ describe('a client of a running stand-in', () => {
   })
 
   it.each(['documented', 'observed'] as const)(
-    'words every result and refusal as the stand-in itself does, when both are %s',
+    'returns each result and refusal with the words of the stand-in, when both are %s',
     async contract => {
       const { far, client } = await startBoth(contract)
       const { token: foreign } = await createWebhook(await client(PAID_2))
@@ -121,14 +121,14 @@ describe('a client of a running stand-in', () => {
     },
   )
 
-  it('is told of the cap as anyone is', async () => {
+  it('is limited by the cap like other callers', async () => {
     const { far } = await startBoth()
     const anonymous = await far()
     for (let nth = 1; nth <= 5; nth++) await createWebhook(anonymous)
     expect(await refused(anonymous, 'create_webhook', { name: 'sixth' })).toContain('cap of 5')
   })
 
-  it('is handed an existing database under the observed contract', async () => {
+  it('gets an existing database under the observed contract', async () => {
     const { far } = await startBoth('observed')
     const anonymous = await far()
     let last = ''
@@ -192,7 +192,7 @@ describe('a client of a service with unexpected answers', () => {
     expect(text).toContain('--connect')
   })
 
-  it('lets go of the request when its own caller gives up', async () => {
+  it('cancels the request when its own caller cancels', async () => {
     let letGo = () => {}
     const gone = new Promise<void>(resolve => {
       letGo = resolve
@@ -234,7 +234,7 @@ describe('understudy instanode --connect', () => {
     expect(instance.journal.entries({ method: 'POST /webhook/new' })).toHaveLength(2)
   })
 
-  it('leaves INSTANODE_API_URL to the clients of a server on HTTP; UNDERSTUDY_CONNECT counts there, too', async () => {
+  it('leaves INSTANODE_API_URL to the clients of a server on HTTP, where UNDERSTUDY_CONNECT also counts', async () => {
     const { url, client } = await startInstanode()
     const alone = new Command(['instanode', '--http', '0'], { INSTANODE_API_URL: url })
     await createWebhook(await connectOverHttp((await alone.lines(1))[0] ?? '', PAID))
@@ -262,14 +262,14 @@ describe('understudy instanode --connect', () => {
       '--databases cannot be used with --connect',
     ],
     [['--connect', 'http://127.0.0.1:1', '--data-dir', '/tmp'], '--data-dir cannot be used with --connect'],
-  ])('%j is a matter of usage', async (args, part) => {
+  ])('%j is a usage error', async (args, part) => {
     const { code, stdout, stderr } = await new Command(['instanode', ...args]).exit
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(/^understudy: [^\n]+\n$/)
     expect(stderr).toContain(part)
   })
 
-  it('with a bad INSTANODE_API_URL names that', async () => {
+  it('names INSTANODE_API_URL if its value is invalid', async () => {
     const { code, stderr } = await new Command(['instanode'], { INSTANODE_API_URL: 'nonsense' }).exit
     expect([code, stderr]).toEqual([2, expect.stringContaining('INSTANODE_API_URL is "nonsense"')])
   })

@@ -26,7 +26,7 @@ async function start(options: Parameters<typeof startInstanode>[0] = {}) {
 }
 
 describe('HTTP and MCP serve the same resources', () => {
-  it('a database made over HTTP is claimed over MCP, listed and deleted over HTTP', async () => {
+  it('a database created over HTTP is claimed over MCP, listed and deleted over HTTP', async () => {
     const { api, make, client, databases } = await start()
     const token = await make('/db/new')
     const paid = await client(PAID)
@@ -39,7 +39,7 @@ describe('HTTP and MCP serve the same resources', () => {
     expect(await listedTokens(paid)).toEqual([])
   })
 
-  it('a database made over MCP is claimed over HTTP', async () => {
+  it('a database created over MCP is claimed over HTTP', async () => {
     const { api, client } = await start()
     const { token } = await createPostgres(await client())
     expect((await api('/api/me/claim', { headers: bearer(PAID), body: { token } })).status).toBe(200)
@@ -60,7 +60,7 @@ describe('HTTP and MCP serve the same resources', () => {
     expect((await listedTokens(paid)).length).toBeLessThanOrEqual(5)
   })
 
-  it('the cap is counted for both together', async () => {
+  it('the cap counts creations over both', async () => {
     const { api, make, client } = await start()
     for (let nth = 1; nth <= 3; nth++) await make('/db/new')
     for (let nth = 4; nth <= 5; nth++) await createWebhook(await client())
@@ -68,7 +68,7 @@ describe('HTTP and MCP serve the same resources', () => {
     expect((await api('/db/new', { body: { name: 'x' } })).json).toMatchObject({ error: 'rate_limited' })
   })
 
-  it('the cap is that of the address a proxy on this machine names', async () => {
+  it('the cap uses the address that a proxy on this machine names', async () => {
     const { api, make } = await start()
     for (let nth = 1; nth <= 5; nth++) await make('/webhook/new', { 'x-forwarded-for': '203.0.113.7' })
     const from = (address: string) =>
@@ -77,14 +77,14 @@ describe('HTTP and MCP serve the same resources', () => {
     expect((await from('198.51.100.1, 203.0.113.9')).status).toBe(201)
   })
 
-  it('a token minted over HTTP is good over MCP', async () => {
+  it('a token minted over HTTP is valid over MCP', async () => {
     const { api, client } = await start()
     const { json } = await api('/api/me/token', { method: 'GET', headers: bearer(FREE) })
     expect(await listedTokens(await client(withToken.parse(json).token))).toEqual([])
   })
 
   // fidelity instanode/http, same: `POST /webhook/new` answers with `receive_url`, which takes deliveries.
-  it('a receiver made over HTTP accepts deliveries at its URL', async () => {
+  it('a receiver created over HTTP accepts deliveries at its URL', async () => {
     const { api, instanode } = await start()
     const { json } = await api('/webhook/new', { body: { name: 'hook' } })
     const { token, receive_url } = z.object({ token: z.string(), receive_url: z.url() }).parse(json)
@@ -140,7 +140,7 @@ describe('behaviour that the stand-in does not copy', () => {
 
   // fidelity instanode/cap, differs: The service believes five headers with an address. Here:
   // `X-Forwarded-For` is the only one, because a caller could avoid the cap with the others.
-  it('other headers than X-Forwarded-For give no address', async () => {
+  it('only X-Forwarded-For changes the address', async () => {
     const { api, make } = await start()
     const headers = {
       'cf-connecting-ip': '203.0.113.7',
@@ -153,7 +153,7 @@ describe('behaviour that the stand-in does not copy', () => {
 
   // fidelity instanode/http, differs: The log ends 24 h after the last delivery. Here: It lasts as long as
   // its receiver, because users of the service have asked for it.
-  it('the log of a receiver lasts as long as the receiver', async () => {
+  it('the log of a receiver exists as long as the receiver', async () => {
     const { api, make, instance } = await start()
     const token = await make('/webhook/new', bearer(PAID))
     await api(`/webhook/receive/${token}`, { body: 'x' })
@@ -188,7 +188,7 @@ describe('the journal', () => {
     expect(JSON.stringify(entries)).not.toContain(PAID)
   })
 
-  it('names a token that it sees for the first time by its account, from a cookie as well', async () => {
+  it('names the account of a token that it sees for the first time, also of a cookie', async () => {
     const seed = 'two of a kind'
     const { json } = await (await start({ seed })).api('/api/me/token', {
       method: 'GET',
@@ -222,7 +222,7 @@ describe('the limiter', () => {
   })
 
   // fidelity instanode/cap, same: The request limiter counts each route, by the exact address.
-  it('counts every kind of request of one address, and each address by itself', async () => {
+  it('counts all requests of one address together, and each address separately', async () => {
     const { api, make } = await start({ contract: 'observed' })
     const token = await make('/webhook/new')
     const asks: [string, RawRequest][] = [
@@ -259,7 +259,7 @@ describe('the limiter', () => {
   })
 })
 
-describe('trouble', () => {
+describe('a failure', () => {
   // fidelity instanode/http, same: An unforeseen failure gets 500 without its cause.
   it('in the stand-in gets 500 without the cause', async () => {
     const { api, databases, client } = await start()
@@ -270,7 +270,7 @@ describe('trouble', () => {
     expect((await api('/api/me/claim', { headers: bearer(PAID), body: { token } })).status).toBe(200)
   })
 
-  it('a request whose caller hangs up gets no answer and is noted as aborted', async () => {
+  it('of a connection in a request gets no answer and is recorded as aborted', async () => {
     const { url, instance, api } = await start()
     const { port, hostname } = new URL(url)
     await new Promise<void>(resolve => {

@@ -37,7 +37,7 @@ describe.each([
   ['embedded', () => 'embedded'],
   ['a real server', () => server],
 ])('on databases that are %s', (_name, source) => {
-  it('anonymous, claimed by a free account, claimed by a paid one: 24 hours end the first two and spare the last', async () => {
+  it('anonymous, claimed by a free account, claimed by a paid one: the first two end after 24 hours, and the last stays', async () => {
     const { client, instance } = await startInstanode({ databases: source() })
     const anonymous = await client()
     const kept = await createPostgres(anonymous, 'kept')
@@ -76,7 +76,7 @@ describe.each([
     await after.end()
   })
 
-  it('a deletion has ended every session when it answers, and others are left alone', async () => {
+  it('a deletion has ended every session when it answers, and does not disturb other databases', async () => {
     const { client } = await startInstanode({ databases: source() })
     const paid = await client(PAID)
     const [gone, other] = [await createPostgres(paid), await createPostgres(await client(PAID_2))]
@@ -88,7 +88,7 @@ describe.each([
     await bystander.end()
   })
 
-  it('a wrong password opens nothing', async () => {
+  it('a wrong password is refused', async () => {
     const { client } = await startInstanode({ databases: source() })
     const { connection_url } = await createPostgres(await client())
     const forged = new URL(connection_url)
@@ -109,7 +109,7 @@ it('embedded databases have the vector extension', async () => {
   await session.end()
 })
 
-it('a server that is not there is said so at the start', async () => {
+it('an unreachable server is reported at the start', async () => {
   const databases = 'postgres://nobody:secret@127.0.0.1:1/none'
   const failure = await startInstanode({ databases }).catch((error: unknown) => error)
   expect(failure).toMatchObject({ code: 'database_server_down' })

@@ -10,7 +10,7 @@ import {
 import { ok, refused } from '../../support/servers/understudy.js'
 
 // fidelity instanode/http, same: A database that cannot be made leaves no resource behind.
-it('a database that cannot be made leaves nothing behind, and the caller does not see the cause', async () => {
+it('a database that cannot be created leaves nothing behind, and the caller does not see the cause', async () => {
   const { client, databases } = await startInstanode()
   const paid = await client(PAID)
   databases.failing.provision = new Error('password is hunter2')
@@ -21,7 +21,7 @@ it('a database that cannot be made leaves nothing behind, and the caller does no
   await createPostgres(paid)
 })
 
-it('a claim whose limits cannot be raised does not happen; it can be made again', async () => {
+it('a claim whose limits cannot be raised has no effect, and can be repeated', async () => {
   const { client, databases } = await startInstanode()
   const { token } = await createPostgres(await client())
   const paid = await client(PAID)
@@ -34,7 +34,7 @@ it('a claim whose limits cannot be raised does not happen; it can be made again'
 
 // fidelity instanode/delete, differs: A failure of the store gets 404. Here: A database that cannot be
 // dropped gets an error and is dropped later, so that the caller knows the state.
-it('a deletion whose database cannot be dropped yet says so, and completes later', async () => {
+it('a deletion whose database cannot be dropped yet reports it, and is completed later', async () => {
   const { client, databases, instance } = await startInstanode()
   const paid = await client(PAID)
   const { token } = await createPostgres(paid)

@@ -49,7 +49,7 @@ async function answerTo(url: string, body: object, headers: Record<string, strin
   return text
 }
 
-describe('the journal file, synced', { timeout: 60_000 }, () => {
+describe('the journal file with --journal-sync', { timeout: 60_000 }, () => {
   it.each([
     ['MCP as JSON', { accept: 'application/json' }],
     ['MCP as a stream', { accept: 'text/event-stream' }],
@@ -83,7 +83,7 @@ describe('the journal file, synced', { timeout: 60_000 }, () => {
     expect(entriesIn(path)).toMatchObject([{ method: 'tools/call', tool: 'create_room', outcome: 'ok' }])
   })
 
-  it('has a call in memory once that is answered', async () => {
+  it('has a call in memory when that is answered', async () => {
     const path = await journalFile()
     const understudy = await createUnderstudy({ journalFile: path, journalSync: true })
     onTestFinished(() => understudy.close())
@@ -92,7 +92,7 @@ describe('the journal file, synced', { timeout: 60_000 }, () => {
     expect(entriesIn(path).at(-1)).toMatchObject({ tool: 'create_room', outcome: 'ok' })
   })
 
-  it('needs a file', async () => {
+  it('requires a file', async () => {
     const { code, stderr } = await new Command(['up', '--journal-sync']).exit
     expect(stderr).toBe('understudy: --journal-sync has no journal file: add --journal FILE\n')
     expect(code).toBe(2)

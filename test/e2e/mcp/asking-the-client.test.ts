@@ -69,7 +69,7 @@ it('a tool asks each caller, and gets the answer of that caller', async () => {
   ])
 })
 
-it('a caller without a session is told that it cannot be asked, at once', async () => {
+it('a caller without a session cannot be asked, and the tool learns it at once', async () => {
   const { json } = await send(await askingServer(), { body: rpc('tools/call', prompt) })
   expect(json).toMatchObject({ id: 1, error: { message: expect.stringContaining('no session') } })
 })
@@ -101,7 +101,7 @@ it('a tool asks a modern client in its result, and has the answer with the retry
   await client.close()
 })
 
-it('a tool that asks a modern client what it has not declared is refused', async () => {
+it('a tool cannot ask a modern client for what the client has not declared', async () => {
   const url = await askingServer()
   const { status, json } = await sendModern(url, modernCall('test_missing_capability', {}, 7))
   const error = {

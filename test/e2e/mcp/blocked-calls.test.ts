@@ -25,7 +25,7 @@ function post(url: string, body: unknown, headers: Record<string, string> = {}) 
 }
 
 describe('a blocked call', () => {
-  it('is aborted when its caller without a session hangs up, and the journal says so', async () => {
+  it('is aborted when its caller without a session hangs up, and the journal records it', async () => {
     const toy = await startToyServer()
     const request = post(toy.url, park('a'))
     await toy.happened('a parked')
@@ -34,7 +34,7 @@ describe('a blocked call', () => {
     expect(toy.instance.journal.entries({ tool: 'park' })).toMatchObject([{ outcome: 'aborted' }])
   })
 
-  it('is aborted alone when one of the connections of a session drops', async () => {
+  it('is aborted when its connection drops, and other calls of the session continue', async () => {
     const toy = await startToyServer()
     const headers = { 'mcp-session-id': await openSession(toy.url) }
     const request = post(toy.url, park('a', 1), headers)
@@ -106,7 +106,7 @@ describe('a blocked call', () => {
     expect((await send(toy.url, { body: rpc('ping', undefined, 7), headers })).status).toBe(200)
   })
 
-  it('streams progress to a caller that gave a token, with comments to keep the line open', async () => {
+  it('streams progress to a caller that sent a token, with comments that keep the connection open', async () => {
     const toy = await startToyServer()
     const stream = await HttpStream.open(toy.url, 'POST', {}, park('a', 1, { progressToken: 'p' }))
     expect(stream.response.headers['content-type']).toBe('text/event-stream')
@@ -122,7 +122,7 @@ describe('a blocked call', () => {
 })
 
 describe('the notification stream of a session', () => {
-  it('brings what the server says to all, once for each session', async () => {
+  it('sends messages for all sessions once to each session', async () => {
     const toy = await startToyServer()
     const sessions = await Promise.all([openSession(toy.url), openSession(toy.url)])
     const streams = await Promise.all(
@@ -156,7 +156,7 @@ describe('the notification stream of a session', () => {
 })
 
 describe('an idle session', () => {
-  it('is ended by the reaper, to the minute, and its memory is let go', async () => {
+  it('is ended after its idle time, to the minute, and its memory is freed', async () => {
     const toy = await startToyServer()
     const headers = { 'mcp-session-id': await openSession(toy.url) }
     await toy.machine.advance(59_999)
@@ -169,7 +169,7 @@ describe('an idle session', () => {
     expect((await send(toy.url, { body: rpc('ping'), headers })).status).toBe(404)
   })
 
-  it('is not idle while a call is parked in it or its stream is open', async () => {
+  it('is not idle while one of its calls is parked or its stream is open', async () => {
     const toy = await startToyServer()
     const parked = { 'mcp-session-id': await openSession(toy.url) }
     const streaming = { 'mcp-session-id': await openSession(toy.url) }
@@ -184,7 +184,7 @@ describe('an idle session', () => {
   })
 })
 
-it('shows nothing of an error of its own', async () => {
+it('hides the text of an internal error', async () => {
   const toy = await startToyServer()
   const { status, body } = await send(toy.url, { body: rpc('tools/call', { name: 'crash', arguments: {} }) })
   expect(status).toBe(200)

@@ -24,7 +24,7 @@ const REFUSED = { rpcError: { code: -32050, message: 'not now', data: { retry: 7
 const REFUSAL = { jsonrpc: '2.0', id: 1, error: { code: -32050, message: 'not now', data: { retry: 7 } } }
 
 describe('a fault of a method', () => {
-  it('comes to both eras, on each way in', async () => {
+  it('applies in both eras, on every transport', async () => {
     for (const message of [rpc('tools/list'), modernRpc('tools/list')]) {
       const over = await faulty('tools/list', REFUSED)
       const answer =
@@ -49,7 +49,7 @@ describe('a fault of a method', () => {
     expect((await sendModern(url, modernRpc('server/discover'))).status).toBe(200)
   })
 
-  it('keeps initialize from opening a session, or spoils its answer', async () => {
+  it('prevents initialize from opening a session, or corrupts its answer', async () => {
     const refused = await faulty('initialize', { httpStatus: 500 })
     const answer = await send(refused.url, { body: initialize() })
     expect([answer.status, answer.headers['mcp-session-id'], refused.endpoint.sessions]).toEqual([
@@ -66,7 +66,7 @@ describe('a fault of a method', () => {
     ])
   })
 
-  it('comes to ping and to subscriptions/listen', async () => {
+  it('applies to ping and to subscriptions/listen', async () => {
     const pinged = await faulty('ping', REFUSED)
     expect((await send(pinged.url, { body: rpc('ping') })).json).toEqual(REFUSAL)
     const listening = await faulty('subscriptions/listen', REFUSED)
@@ -126,7 +126,7 @@ describe('a raw answer', () => {
   const BODY = '{"jsonrpc":"2.0","id":{{id}},  "result":{"é":1}}'
   const filled = (id: string) => BODY.replace('{{id}}', id)
 
-  it('goes out to the byte over HTTP, in both eras', async () => {
+  it('is sent unchanged over HTTP, in both eras', async () => {
     const raw = { status: 418, headers: { 'content-type': 'application/x-odd', 'X-Odd': 'yes' }, body: BODY }
     const legacy = await faulty('tools/call', { raw })
     const body = rpc('tools/call', { name: 'echo', _meta: { progressToken: 'p' } }, 'one')
@@ -150,7 +150,7 @@ describe('a raw answer', () => {
     expect(modern.instance.journal.entries()).toMatchObject([{ outcome: 'fault' }])
   })
 
-  it('goes out to the byte on a pipe, but has no status and no headers there', async () => {
+  it('is sent unchanged on a pipe, without a status and headers', async () => {
     const toy = await faulty('tools/list', { raw: { body: BODY } })
     expect(await lineFor(toy.pipe(), modernRpc('tools/list', {}, 7))).toBe(`${filled('7')}\n`)
     const settled = await faulty('tools/list', { raw: { status: 401, body: BODY } })
@@ -162,7 +162,7 @@ describe('a raw answer', () => {
     })
   })
 
-  it('is read in memory as its client would', async () => {
+  it('is parsed in memory as its client would parse it', async () => {
     const result = '{"jsonrpc":"2.0","id":{{id}},"result":{"tools":[]}}'
     const good = await faulty('tools/list', { raw: { body: result } })
     expect((await (await good.connect()).listTools()).tools).toEqual([])
@@ -211,7 +211,7 @@ describe('a fault is refused', () => {
     expect(instance.faults.list()).toEqual([])
   })
 
-  it('over the control plane, too', async () => {
+  it('also over the control plane', async () => {
     const { control } = await startUnderstudy()
     const put = (fault: object) =>
       send(`${control.url}/faults`, {

@@ -18,14 +18,14 @@ describe('a caller without a session', () => {
     expect(json).toEqual(names({ id: 1 }))
   })
 
-  it('gets its own id back, whatever it is, beside others who use the same', async () => {
+  it('gets its own id back, whatever the id is, also if others use the same', async () => {
     const url = await endpoint()
     const ids = [0, 1, 1, 'one', '']
     const answers = await Promise.all(ids.map(id => send(url, { body: rpc('ping', undefined, id) })))
     expect(answers.map(({ json }) => json)).toEqual(ids.map(id => ({ jsonrpc: '2.0', id, result: {} })))
   })
 
-  it('is answered as a stream if it takes only that', async () => {
+  it('is answered as a stream if it accepts only streams', async () => {
     const { headers, body } = await send(await endpoint(), {
       body: rpc('ping'),
       headers: { accept: 'text/event-stream' },
@@ -42,7 +42,7 @@ describe('a caller without a session', () => {
     },
   )
 
-  it('gets 406 if it takes neither', async () => {
+  it('gets 406 if it accepts neither', async () => {
     const { status, json } = await send(await endpoint(), {
       body: rpc('ping'),
       headers: { accept: 'text/html' },
@@ -52,7 +52,7 @@ describe('a caller without a session', () => {
 })
 
 describe('a session', () => {
-  it('begins with initialize, takes calls, ends with DELETE, and is gone', async () => {
+  it('begins with initialize, accepts calls, and ends with DELETE', async () => {
     const url = await endpoint()
     const session = await openSession(url)
     expect(session).toMatch(/^[\x21-\x7e]+$/)
@@ -63,7 +63,7 @@ describe('a session', () => {
     expect([gone.status, gone.json]).toMatchObject([404, { error: { code: -32001 } }])
   })
 
-  it('is 404 if it never was, for POST, GET and DELETE', async () => {
+  it('that is unknown gets 404 for POST, GET and DELETE', async () => {
     const url = await endpoint()
     const headers = { 'mcp-session-id': 'nobody' }
     for (const method of ['POST', 'GET', 'DELETE']) {
@@ -145,13 +145,13 @@ describe('a request that is refused before it reaches the server', () => {
     expect((await send(await endpoint(), { body: '{' })).json).toMatchObject({ error: { code: -32700 } })
   })
 
-  it('takes a body of exactly 4 MiB', async () => {
+  it('accepts a body of exactly 4 MiB', async () => {
     const padding = 'x'.repeat(4 * 1024 * 1024 - JSON.stringify(rpc('ping', { pad: '' })).length)
     expect((await send(await endpoint(), { body: rpc('ping', { pad: padding }) })).status).toBe(200)
   })
 })
 
-describe('a body that is no message', () => {
+describe('an invalid message', () => {
   it.each([
     ['null', null, null],
     ['a text', '"hello"', null],
@@ -195,7 +195,7 @@ describe('a batch', () => {
     rpc('ping', undefined, 'b'),
   ]
 
-  it('is answered as a list where the protocol revision has batches', async () => {
+  it('is answered as a list if the protocol revision has batches', async () => {
     const url = await endpoint()
     const { json } = await send(url, { body: batch, headers: { 'mcp-protocol-version': '2025-03-26' } })
     expect(json).toEqual([
@@ -205,7 +205,7 @@ describe('a batch', () => {
     expect((await send(url, { body: batch })).status).toBe(200)
   })
 
-  it('is refused where it has none, by header or by what the session agreed on', async () => {
+  it('is refused if the revision has none, by header or by session', async () => {
     const url = await endpoint()
     const byHeader = await send(url, { body: batch, headers: { 'mcp-protocol-version': '2025-06-18' } })
     expect([byHeader.status, byHeader.json]).toMatchObject([400, { error: { code: -32600 } }])
@@ -221,12 +221,12 @@ describe('a batch', () => {
     expect((await send(await endpoint(), { body })).status).toBe(400)
   })
 
-  it('of nothing but notifications is accepted without an answer', async () => {
+  it('of notifications only is accepted without an answer', async () => {
     const body = [{ jsonrpc: '2.0', method: 'notifications/x' }]
     expect((await send(await endpoint(), { body })).status).toBe(202)
   })
 
-  it('answers each of its faulty messages with an error', async () => {
+  it('answers each of its invalid messages with an error', async () => {
     const { json } = await send(await endpoint(), { body: [1, rpc('ping', undefined, 'a')] })
     expect(json).toMatchObject([
       { error: { code: -32600 }, id: null },

@@ -64,7 +64,7 @@ describe('_meta', () => {
   })
 
   it.each(['1900-01-01', 'v999.0.0', '2027-01-01', '2025-11-25'])(
-    'that names revision %s is told which there are',
+    'that names revision %s gets the list of supported revisions',
     async version => {
       const { safebot } = await startUnderstudy()
       const body = modernRpc('tools/list', {}, 7, { protocolVersion: version })
@@ -146,7 +146,7 @@ describe('a header', () => {
     expect([status, json]).toMatchObject([200, { result: { isError: true } }])
   })
 
-  it('Mcp-Name that looks like the sentinel is compared as what it encodes', async () => {
+  it('Mcp-Name in the form of the sentinel is decoded before it is compared', async () => {
     const { safebot } = await startUnderstudy()
     const odd = modernCall('=?base64?x?=', {}, 7)
     const bare = await sendModern(safebot.mcpUrl, odd)
@@ -197,7 +197,7 @@ describe('a header that repeats an argument', () => {
 })
 
 describe('a body', () => {
-  it('that is a batch is refused', async () => {
+  it('is refused if it is a batch', async () => {
     const { safebot } = await startUnderstudy()
     const message = 'the body is a list: this protocol revision has one message in each POST'
     const answer = { jsonrpc: '2.0', error: { code: -32600, message } }
@@ -210,7 +210,7 @@ describe('a body', () => {
     }
   })
 
-  it('that is no JSON is refused without an id', async () => {
+  it('is refused without an id if it is not JSON', async () => {
     const { safebot, journal } = await startUnderstudy()
     const { status, json } = await send(safebot.mcpUrl, { body: '{', headers: MODERN_HEADER })
     const error = { code: -32700, message: 'Parse error: the body is not JSON' }
@@ -218,7 +218,7 @@ describe('a body', () => {
     expect(journal.entries()).toMatchObject([{ method: 'POST /mcp', raw: '{', protocol: MODERN }])
   })
 
-  it('that is a response is refused', async () => {
+  it('is refused if it is a response', async () => {
     const { safebot } = await startUnderstudy()
     const body = { jsonrpc: '2.0', id: 7, result: {} }
     const { status, json } = await send(safebot.mcpUrl, { body, headers: MODERN_HEADER })
@@ -226,7 +226,7 @@ describe('a body', () => {
     expect([status, json]).toEqual([400, refusal(-32600, message)])
   })
 
-  it('of another content type is refused under its id, and is in the journal', async () => {
+  it('of another content type is refused with its id, and is in the journal', async () => {
     const { safebot, journal } = await startUnderstudy()
     const body = modernCall('ack_task', { seq: 1 }, 7)
     const { status, json } = await sendModern(safebot.mcpUrl, body, { 'content-type': 'text/plain' })
@@ -237,7 +237,7 @@ describe('a body', () => {
     ])
   })
 
-  it('with a key too many is refused', async () => {
+  it('with an unknown key is refused', async () => {
     const { safebot } = await startUnderstudy()
     const { status, json } = await sendModern(safebot.mcpUrl, { ...modernRpc('tools/list', {}, 7), extra: 1 })
     expect([status, json]).toMatchObject([400, { id: 7, error: { code: -32600 } }])
@@ -260,7 +260,7 @@ it.each(['GET', 'DELETE'])('%s without a session is refused as before', async me
   expect([status, json]).toEqual([400, { jsonrpc: '2.0', error: { code: -32000, message }, id: null }])
 })
 
-it('a legacy request refused for its version keeps its tool and body', async () => {
+it('a legacy request refused for its version is recorded with its tool and body', async () => {
   const { safebot, journal } = await startUnderstudy()
   const body = rpc('tools/call', { name: 'ack_task', arguments: { seq: 1 } })
   const { status, json } = await send(safebot.mcpUrl, {

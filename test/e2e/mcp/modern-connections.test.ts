@@ -40,7 +40,7 @@ function overOneConnection(url: string) {
 }
 
 describe('one connection', () => {
-  it('takes modern and legacy requests by turns, and refused ones between them', async () => {
+  it('accepts modern and legacy requests in turn, and refused ones between them', async () => {
     const { url } = await startToyServer()
     const session = { 'mcp-session-id': await openSession(url) }
     const { ask, reused } = overOneConnection(url)
@@ -72,7 +72,7 @@ describe('a modern request with a header of the legacy era', () => {
   it.each([
     ['Mcp-Session-Id', 'nobody'],
     ['Last-Event-ID', '7'],
-  ])('%s gets the answer that it gets without', async (name, value) => {
+  ])('%s gets the same answer as without it', async (name, value) => {
     const { safebot } = await startUnderstudy()
     const plain = await sendModern(safebot.mcpUrl, modernRpc('tools/list', {}, 7))
     const { status, headers, json } = await sendModern(safebot.mcpUrl, modernRpc('tools/list', {}, 7), {
@@ -81,7 +81,7 @@ describe('a modern request with a header of the legacy era', () => {
     expect([status, headers['mcp-session-id'], json]).toEqual([200, undefined, plain.json])
   })
 
-  it('a GET with Last-Event-ID is refused as one without', async () => {
+  it('a GET with Last-Event-ID is refused like one without', async () => {
     const { safebot } = await startUnderstudy()
     const headers = { 'Last-Event-ID': '7', 'MCP-Protocol-Version': MODERN }
     const { status, json } = await send(safebot.mcpUrl, { method: 'GET', headers })
@@ -91,7 +91,7 @@ describe('a modern request with a header of the legacy era', () => {
 })
 
 describe('one pipe', () => {
-  it('refuses a wrong _meta with the exact reason, and goes on', async () => {
+  it('refuses an invalid _meta with the exact reason, and continues', async () => {
     const { input, output } = (await startToyServer()).pipe()
     let text = ''
     output.on('data', (chunk: Buffer) => {

@@ -17,7 +17,7 @@ async function endpoint(): Promise<string> {
 }
 
 describe('a modern request', () => {
-  it('to server/discover is told what the server speaks and has', async () => {
+  it('to server/discover gets the supported revisions and capabilities', async () => {
     const { status, headers, json } = await sendModern(await endpoint(), modernRpc('server/discover'))
     expect([status, headers['content-type'], headers['mcp-session-id']]).toEqual([
       200,
@@ -38,7 +38,7 @@ describe('a modern request', () => {
     })
   })
 
-  it('to tools/list gets the tools of a session, and for how long they hold', async () => {
+  it('to tools/list gets the tools of a session, and how long the list may be cached', async () => {
     const url = await endpoint()
     const session = await openSession(url)
     const legacy = await send(url, { body: rpc('tools/list'), headers: { 'mcp-session-id': session } })
@@ -74,7 +74,7 @@ describe('a modern request', () => {
     ])
   })
 
-  it('that its tool refuses is answered with a complete result, too', async () => {
+  it('that its tool refuses is also answered with a complete result', async () => {
     const { url } = await startToyServer()
     const { status, json } = await sendModern(url, modernCall('echo', { word: 'hi' }))
     expect([status, json]).toMatchObject([
@@ -111,7 +111,7 @@ describe('a modern request', () => {
     expect(instance.journal.entries({ tool: 'park' })).toMatchObject([{ outcome: 'aborted' }])
   })
 
-  it('gets no session, and one that it names is passed over', async () => {
+  it('gets no session, and ignores a session that it names', async () => {
     const { safebot, journal } = await startUnderstudy()
     const url = safebot.mcpUrl
     const session = await openSession(url)
@@ -126,12 +126,12 @@ describe('a modern request', () => {
     expect((await send(url, { body: rpc('ping'), headers: { 'mcp-session-id': session } })).status).toBe(200)
   })
 
-  it('with Last-Event-ID is answered as one without', async () => {
+  it('with Last-Event-ID is answered like one without', async () => {
     const { status } = await sendModern(await endpoint(), modernRpc('tools/list'), { 'Last-Event-ID': '7' })
     expect(status).toBe(200)
   })
 
-  it('goes by the handle of its header, of its URL, or by none', async () => {
+  it('has the handle of its header, of its URL, or none', async () => {
     const { safebot, journal } = await startUnderstudy()
     const url = safebot.mcpUrl
     await sendModern(url, modernRpc('tools/list'), { 'X-Safebot-Handle': 'alice' })
@@ -140,7 +140,7 @@ describe('a modern request', () => {
     expect(journal.entries().map(({ caller }) => caller)).toEqual(['alice', 'bob', 'mcp-local'])
   })
 
-  it('mixes with legacy ones on one connection', async () => {
+  it('can use one connection with legacy requests', async () => {
     const url = await endpoint()
     const session = { 'mcp-session-id': await openSession(url) }
     const answers = [
@@ -183,7 +183,7 @@ describe('a subscription', () => {
     params: { notifications, _meta: { [SUBSCRIPTION]: id } },
   })
 
-  it('is acknowledged, told of changes, and ended with the server', async () => {
+  it('is acknowledged, receives changes, and ends with the server', async () => {
     const { url, host, endpoint: mcp } = await startToyServer()
     const stream = await open(url, listen(9, { toolsListChanged: true, promptsListChanged: true }))
     await stream.has('acknowledged')
@@ -202,7 +202,7 @@ describe('a subscription', () => {
     ])
   })
 
-  it('hears only of what it asked for', async () => {
+  it('receives only the changes that it requested', async () => {
     const { url, host, endpoint: mcp } = await startToyServer()
     const stream = await open(url, listen('s', { resourcesListChanged: true }))
     await stream.has('acknowledged')
@@ -229,7 +229,7 @@ describe('a subscription', () => {
     stream.drop()
   })
 
-  it('is refused without a filter, and to a caller that takes no stream', async () => {
+  it('is refused without a filter, and if the caller accepts no stream', async () => {
     const { url } = await startToyServer()
     const { json } = await sendModern(url, modernRpc('subscriptions/listen'))
     expect(json).toMatchObject({ id: 1, error: { code: -32602 } })
@@ -244,7 +244,7 @@ describe('a subscription', () => {
     ])
   })
 
-  it('is told of an overlay', async () => {
+  it('reports a change by an overlay', async () => {
     const { safebot, catalogue } = await startUnderstudy()
     const stream = await open(safebot.mcpUrl, listen(1, { toolsListChanged: true }))
     await stream.has('acknowledged')
@@ -257,7 +257,7 @@ describe('a subscription', () => {
 describe('an overlay that begins after some lists', () => {
   const overlays = [{ server: 'safebot', tool: 'ack_task', after: 1, do: { rename: 'acknowledge' } }]
 
-  it('counts them for each handle', async () => {
+  it('counts the lists of each handle', async () => {
     const { safebot, catalogue } = await startUnderstudy()
     catalogue.set(overlays)
     const last = async (handle: string) => {
@@ -279,7 +279,7 @@ describe('an overlay that begins after some lists', () => {
     expect(other.json).toMatchObject({ result: { isError: true } })
   })
 
-  it('counts on from a snapshot', async () => {
+  it('continues the count of a snapshot', async () => {
     const { safebot, catalogue, snapshot, restore } = await startUnderstudy().then(understudy => ({
       ...understudy,
       snapshot: () => understudy.snapshot(),

@@ -34,7 +34,7 @@ async function start(revisions?: string[]) {
 }
 
 describe('a pipe', () => {
-  it('takes modern and legacy requests by turns', async () => {
+  it('accepts modern and legacy requests in turn', async () => {
     const { say, heard } = await start()
     const messages = [
       modernRpc('server/discover', {}, 'd'),
@@ -66,7 +66,7 @@ describe('a pipe', () => {
     expect(unknown).toMatchObject({ id: 5, error: { code: -32601, message: 'Method not found' } })
   })
 
-  it('needs no headers, but _meta', async () => {
+  it('needs _meta, and no headers', async () => {
     const { say, heard } = await start()
     say(modernRpc('tools/list', {}, 1, { clientCapabilities: undefined }))
     say(modernRpc('tools/list', {}, 2, { protocolVersion: '1900-01-01' }))
@@ -91,7 +91,7 @@ describe('a pipe', () => {
     expect(await heard(1)).toEqual([{ jsonrpc: '2.0', error: { code: -32600, message } }])
   })
 
-  it('tells of changes once for each subscription, and not before initialize', async () => {
+  it('reports changes once for each subscription, and not before initialize', async () => {
     const { say, heard, toy } = await start()
     say(modernRpc('subscriptions/listen', { notifications: { toolsListChanged: true } }, 'mine'))
     await heard(1)
@@ -114,7 +114,7 @@ describe('a pipe', () => {
     ])
   })
 
-  it('has its subscriptions cancelled when the server stops', async () => {
+  it('ends its subscriptions when the server stops', async () => {
     const { say, heard, toy } = await start()
     say(modernRpc('subscriptions/listen', { notifications: {} }, 'mine'))
     await heard(1)
@@ -134,7 +134,7 @@ describe('a pipe', () => {
     ])
   })
 
-  it('of a legacy server knows no modern request', async () => {
+  it('of a legacy server refuses modern requests', async () => {
     const { say, heard } = await start(['2025-06-18'])
     say(modernRpc('server/discover', {}, 1))
     say(initialize('2025-11-25'))
@@ -145,7 +145,7 @@ describe('a pipe', () => {
   })
 })
 
-it('the command speaks both on its pipe', async () => {
+it('the command accepts both eras on its pipe', async () => {
   const command = new Command(['safebot', '--clock', 'manual'], { SAFEBOT_MCP_HANDLE: 'alice' })
   command.say(modernRpc('server/discover', {}, 'd'))
   command.say(initialize())

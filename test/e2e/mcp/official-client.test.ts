@@ -87,7 +87,7 @@ describe.each(OFFICIAL_CLIENTS)('the official $name', ({ connect, revision }) =>
       await journal.waitFor({ tool: hung.tool, outcome: 'aborted' })
     })
 
-    it('hears that the list has changed', async () => {
+    it('receives a change of the list', async () => {
       const { catalogue, journal, ...understudy } = await start()
       const client = await connect(understudy[server].mcpUrl)
       const { changed } = await client.watchTools()
@@ -102,7 +102,7 @@ describe.each(OFFICIAL_CLIENTS)('the official $name', ({ connect, revision }) =>
   describe.each(SERVERS)('with $server on a pipe', row => {
     const { tools, good, bad, hung } = row
 
-    it('lists the tools, calls one, reads an error, and hears that the list has changed', async () => {
+    it('lists the tools, calls one, reads an error, and receives a change of the list', async () => {
       const { target, entries } = await stdioServer(row)
       const client = await connect(target)
       const { changed } = await client.watchTools()
@@ -132,7 +132,7 @@ describe.each(OFFICIAL_CLIENTS)('the official $name', ({ connect, revision }) =>
   })
 })
 
-it('the official client falls back to a legacy server, and gives up on one without its revision', async () => {
+it('the official client falls back to a legacy server, and stops at one without its revision', async () => {
   const { safebot } = await startUnderstudy({ protocol: '2025-11-25' })
   const connect = async (mode: VersionNegotiationMode) => {
     const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } })

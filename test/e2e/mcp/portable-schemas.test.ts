@@ -11,7 +11,7 @@ function typeLists(value: unknown, path = ''): string[] {
 }
 
 describe('the schemas of the tools', () => {
-  it.each(['instanode', 'safebot'] as const)('of %s name one type at a time', async name => {
+  it.each(['instanode', 'safebot'] as const)('of %s have one type at each place', async name => {
     const { [name]: server } = await startUnderstudy()
     const { json } = await send(server.mcpUrl, { body: rpc('tools/list') })
     expect(typeLists(json)).toEqual([])

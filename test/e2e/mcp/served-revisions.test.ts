@@ -5,10 +5,10 @@ import { MODERN, modernRpc, sendModern } from '../../support/clients/modern.js'
 import { initialize, rpc, send } from '../../support/clients/raw-http.js'
 import { startUnderstudy } from '../../support/servers/understudy.js'
 
-describe('servers of 2026-07-28 alone', () => {
+describe('servers of 2026-07-28 only', () => {
   const start = () => startUnderstudy({ protocol: MODERN })
 
-  it('serve it, and say that there is no other', async () => {
+  it('serve it, and list no other', async () => {
     const { safebot, instanode } = await start()
     for (const { mcpUrl } of [safebot, instanode]) {
       const { status, json } = await sendModern(mcpUrl, modernRpc('server/discover'))
@@ -42,17 +42,17 @@ describe('servers of 2026-07-28 alone', () => {
     expect([status, headers.allow, json]).toEqual([405, 'POST', { jsonrpc: '2.0', error }])
   })
 
-  it('are still reached in this process', async () => {
+  it('can still be called in this process', async () => {
     const { safebot } = await start()
     const client = await safebot.connect({ handle: 'alice' })
     expect((await client.listTools()).tools).toHaveLength(8)
   })
 })
 
-describe('servers of 2025-11-25 alone', () => {
+describe('servers of 2025-11-25 only', () => {
   const start = () => startUnderstudy({ protocol: ['2025-11-25'] })
 
-  it('refuse a modern request as a server does that has never heard of it', async () => {
+  it('refuse a modern request like a server that does not know the era', async () => {
     const { safebot, journal } = await start()
     const { status, json } = await sendModern(safebot.mcpUrl, modernRpc('server/discover'))
     const message = 'Unsupported protocol version "2026-07-28" (supported versions: 2025-11-25)'
@@ -72,12 +72,12 @@ describe('servers of 2025-11-25 alone', () => {
 it.each([
   ['2026-07-29', 'protocol names "2026-07-29": did you mean 2026-07-28?'],
   [[], 'protocol names no revision'],
-])('the revision %j is refused before anything is started', async (protocol, message) => {
+])('the revision %j is refused before any server starts', async (protocol, message) => {
   await expect(createUnderstudy({ protocol })).rejects.toThrow(message)
 })
 
 describe('--protocol', () => {
-  it('has a command speak one revision', async () => {
+  it('makes a command serve one revision', async () => {
     const command = new Command(['safebot', '--protocol', MODERN])
     command.say(initialize())
     command.say(modernRpc('tools/list', {}, 2))
@@ -86,7 +86,7 @@ describe('--protocol', () => {
     expect(listed).toMatchObject({ id: 2, result: { tools: { length: 8 } } })
   })
 
-  it('refuses what is no revision with exit code 2', async () => {
+  it('refuses an unknown revision with exit code 2', async () => {
     const { code, stderr } = await new Command(['up', '--protocol', '2025-11-26']).exit
     expect([code, stderr]).toEqual([
       2,

@@ -4,13 +4,13 @@ import { HttpStream } from '../../support/clients/http-stream.js'
 import { openSession, rpc, send } from '../../support/clients/raw-http.js'
 import { startUnderstudy } from '../../support/servers/understudy.js'
 
-it('answers carry no stamp unless that was asked for', async () => {
+it('answers have no stamp by default', async () => {
   const { safebot } = await startUnderstudy()
   const { headers } = await send(safebot.mcpUrl, { body: rpc('ping') })
   expect(Object.keys(headers).filter(name => name.startsWith('x-understudy'))).toEqual([])
 })
 
-it('a stamped answer names its instance and the entry of its request, refused and streamed ones, too', async () => {
+it('a stamped answer names its instance and the entry of its request, also if it is refused or streamed', async () => {
   const { safebot, instance, journal } = await startUnderstudy({ stamp: true })
   const session = { 'mcp-session-id': await openSession(safebot.mcpUrl) }
   const stream = await HttpStream.open(safebot.mcpUrl, 'GET', session)
@@ -28,7 +28,7 @@ it('a stamped answer names its instance and the entry of its request, refused an
   expect(journal.entries({ method: 'tools/list' })[0]?.seq).toBe(5)
 })
 
-it('answers of the services’ own APIs are stamped likewise, event streams among them', async () => {
+it('answers of the HTTP APIs have the same stamp, also event streams', async () => {
   const { safebot, instanode, instance, journal } = await startUnderstudy({ stamp: true })
   const events = await HttpStream.open(`${safebot.apiUrl}/api/rooms/room-1/events`, 'GET', {})
   const answers = [

@@ -51,7 +51,7 @@ describe('a stdio server', () => {
     expect([code, stdout.trim().split('\n').length, stderr]).toEqual([0, 2, ''])
   })
 
-  it('ends at once when stdin does, and a parked call is answered first', async () => {
+  it('ends at once when stdin ends, and answers a parked call first', async () => {
     const command = safebot()
     command.say(tool('claim_task', { url: URL_OF_NO_ROOM, timeout_seconds: 90 }, 'parked'))
     command.say(rpc('ping', {}, 'p'))
@@ -88,7 +88,7 @@ describe('a stdio server', () => {
     expect((await command.exit).stdout.trim().split('\n')).toHaveLength(1)
   })
 
-  it('says what is wrong with a line and reads on', async () => {
+  it('names the fault of a line, and continues', async () => {
     const command = safebot()
     command.say('{"jsonrpc":')
     command.say('[]')
@@ -104,7 +104,7 @@ describe('a stdio server', () => {
     ])
   })
 
-  it('takes batches until a revision without them is agreed on', async () => {
+  it('accepts batches until a revision without them is negotiated', async () => {
     const command = safebot()
     const batch = [rpc('ping', {}, 'a'), rpc('ping', {}, 'b')]
     command.say(batch)
@@ -118,7 +118,7 @@ describe('a stdio server', () => {
   // the label in a room.
   // fidelity safebot/mcp, differs: The client accepts a handle that the service refuses. Here: It ignores
   // that handle and makes one, because a refused handle cannot claim.
-  it('claims under the handle of its environment, and ignores a bad one', async () => {
+  it('claims with the handle of its environment, and ignores an invalid one', async () => {
     for (const [handle, shown] of [
       ['Alice', /via auth @alice/],
       ['-no-', /via auth @mcp-[0-9a-f]{6}/],

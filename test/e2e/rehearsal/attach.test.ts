@@ -100,7 +100,7 @@ describe('rehearse --attach', () => {
     ],
     [['--via', 'stdio', '--', 'my-gateway'], '--attach cannot be used with a command'],
     [[], '--attach cannot be used with the builtin gateway'],
-  ])('exits 2 beside %j', async (args, why) => {
+  ])('exits 2 together with %j', async (args, why) => {
     const scenario = await temporaryFile('scenario.json', SCENARIO)
     const { code, stderr } = await new Command(['rehearse', '--scenario', scenario, '--attach', ...args]).exit
     expect(stderr).toContain(why)

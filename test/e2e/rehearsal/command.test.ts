@@ -22,7 +22,7 @@ describe('understudy rehearse', () => {
     expect(code).toBe(0)
   })
 
-  it('has all of it as one document of JSON', async () => {
+  it('prints one JSON document with --json', async () => {
     const { stdout } = await rehearse(POLICY, '--json')
     const report = JSON.parse(stdout)
     expect(report).toMatchObject({
@@ -45,14 +45,14 @@ describe('understudy rehearse', () => {
     expect([code, stderr]).toEqual([0, ''])
   })
 
-  it('starts another gateway, and tells what it does not check', async () => {
+  it('starts another gateway, and lists what it does not check', async () => {
     const { code, stdout } = await rehearse(POLICY, '--via', '--', ...GATEWAY, '{policy}', ...PORT)
     expect(stdout).toContain('87 rows: 81 ok, 0 wrong, 6 not checked')
     expect(stdout).toContain("this gateway uses the machine's clock")
     expect(code).toBe(0)
   })
 
-  it('speaks to one on its pipes', async () => {
+  it('uses the pipes of a gateway', async () => {
     const { code, stdout } = await rehearse(
       POLICY,
       '--via',
@@ -69,7 +69,7 @@ describe('understudy rehearse', () => {
     expect(code).toBe(0)
   })
 
-  it('exits 1 for a gateway that enforces something else, and points at it', async () => {
+  it('exits 1 for a gateway that enforces another policy, and names the rows', async () => {
     const other = await temporaryFile('other.yaml', 'version: "1"\ndefault: allow\n')
     const { code, stdout } = await rehearse(POLICY, '--watch', '0', '--', ...GATEWAY, other, ...PORT)
     expect(stdout).toContain(
@@ -78,7 +78,7 @@ describe('understudy rehearse', () => {
     expect(code).toBe(1)
   })
 
-  it('exits 1 for a policy that does not parse, with its problems', async () => {
+  it('exits 1 for an invalid policy, with its problems', async () => {
     const file = await temporaryFile('policy.json', '{"version":"2","default":"deny","tols":{}}')
     const { code, stderr } = await rehearse(file)
     expect(stderr).toMatch(/policy\.json:1: does not know "tols".*\n.*version is "2"/)
@@ -110,12 +110,12 @@ describe('understudy rehearse', () => {
     expect(code).toBe(0)
   })
 
-  it('has several policies as one document of JSON', async () => {
+  it('prints several rehearsals as one JSON document', async () => {
     const { stdout } = await rehearse(CLAIM_TASK, CLAIM_TASK, '--json')
     expect(JSON.parse(stdout)).toMatchObject({ ok: true, rehearsals: [{ ok: true }, { ok: true }] })
   })
 
-  it('exits 1 with --strict for what it could not check', async () => {
+  it('exits 1 with --strict for a row that it could not check', async () => {
     const policy = policyFile('policylayer/instanode-strict.json')
     const { code, stdout } = await rehearse(policy, '--strict')
     expect(stdout).toMatch(/ 0 wrong, 1 not checked\n$/)
@@ -138,7 +138,7 @@ describe('understudy rehearse', () => {
     expect(code).toBe(2)
   })
 
-  it('asks which server a policy is for that names no tools', async () => {
+  it('asks for the server of a policy that names no tools', async () => {
     const file = await temporaryFile(
       'policy.json',
       '{"version":"1","default":"deny","tools":{"other_tool":{}}}',

@@ -43,14 +43,14 @@ const MODES = [
 ]
 
 describe.runIf(BINARY === undefined)('Intercept', () => {
-  it('was not asked', context => {
+  it('was not tested', context => {
     context.skip('UNDERSTUDY_INTERCEPT names no binary, so that nothing was rehearsed through it')
   })
 })
 
 describe.runIf(BINARY !== undefined)('Intercept', () => {
   describe.each(MODES)('$mode', ({ pipes, args }) => {
-    it.each(POLICIES)('does what %s says, but for what is known', async name => {
+    it.each(POLICIES)('does what %s says, except for known differences', async name => {
       const home = await mkdtemp(join(tmpdir(), 'understudy-intercept-'))
       onTestFinished(() => rm(home, { recursive: true, force: true }))
       const policy = policyFile(`intercept/${name}`)

@@ -9,14 +9,14 @@ const SAFEBOT = 'policylayer/safebot.json'
 const CLAIM_TASK = 'policylayer/safebot.claim-task.json'
 
 describe('a rehearsal at 2026-07-28', () => {
-  it.each(fixturePolicies())('carries %s out as it says', async name => {
+  it.each(fixturePolicies())('carries out %s as written', async name => {
     const rehearsal = await rehearse({ policy: policyFile(name), protocol: MODERN })
     expect(wrongOf(rehearsal)).toEqual([])
     expect(rehearsal).toMatchObject({ ok: true, protocol: MODERN })
     expect(rehearsal.counts.ok).toBeGreaterThan(10)
   })
 
-  it('makes every request in that revision, and names it', async () => {
+  it('makes every request in that revision, and the report names it', async () => {
     const revisions = new Set<string | null | undefined>()
     const mismatches: string[] = []
     const via: OpenWay = async (stage, names, protocol) => {
@@ -40,13 +40,13 @@ describe('a rehearsal at 2026-07-28', () => {
     expect(notified).toMatchObject({ mark: 'ok' })
   })
 
-  it('fails without any gateway', async () => {
+  it('fails without a gateway', async () => {
     const options = { policy: policyFile(SAFEBOT), via: straightTo('safebot'), watchMs: 0 }
     const rehearsal = await rehearse({ ...options, protocol: MODERN })
     expect(wrongOf(rehearsal).join('\n')).toMatch(/one more: is denied by .*, but it reached the upstream/)
   })
 
-  it('speaks to a gateway on its pipes', async () => {
+  it('uses a gateway on its pipes', async () => {
     const policy = policyFile(CLAIM_TASK)
     const template = [process.execPath, COMMAND, 'gateway', '{policy}', '--upstream', '{upstream}']
     const via = command({ template, policyFile: policy, pipes: true })
@@ -57,7 +57,7 @@ describe('a rehearsal at 2026-07-28', () => {
 })
 
 describe('understudy rehearse --protocol', () => {
-  it('has callers speak the revision', async () => {
+  it('makes callers use the revision', async () => {
     const args = ['rehearse', policyFile(CLAIM_TASK), '--protocol', MODERN]
     const { code, stdout } = await new Command(args).exit
     expect(stdout).toContain('callers speak MCP 2026-07-28')
@@ -65,7 +65,7 @@ describe('understudy rehearse --protocol', () => {
     expect(code).toBe(0)
   })
 
-  it('takes one revision', async () => {
+  it('accepts one revision only', async () => {
     const args = ['rehearse', policyFile(CLAIM_TASK), '--protocol', '2026-07-28,2025-11-25']
     const { code, stderr } = await new Command(args).exit
     expect(stderr).toContain(

@@ -65,7 +65,7 @@ const BREACHES = [
 ]
 
 describe('a rehearsal fails', () => {
-  it.each(BREACHES)('of $what, and points at it', async ({ policy, part, other, tells }) => {
+  it.each(BREACHES)('because of $what, and names the row', async ({ policy, part, other, tells }) => {
     const rehearsal = await rehearse({
       policy: policyFile(policy),
       dialect: DIALECT,
@@ -75,7 +75,7 @@ describe('a rehearsal fails', () => {
     expect(wrongOf(rehearsal)).toContain(tells)
   })
 
-  it.each([JSON_POLICY, YAML_POLICY])('without any gateway: %s', async policy => {
+  it.each([JSON_POLICY, YAML_POLICY])('without a gateway: %s', async policy => {
     const rehearsal = await rehearse({
       policy: policyFile(policy),
       dialect: DIALECT,
@@ -86,14 +86,14 @@ describe('a rehearsal fails', () => {
     expect(wrongOf(rehearsal).join('\n')).toMatch(/one more: is denied by .*, but it reached the upstream/)
   })
 
-  it('of a gateway that lets a call on and tells its caller that it was denied', async () => {
+  it('if a gateway forwards a call and tells its caller that it was denied', async () => {
     const rehearsal = await rehearse({ policy: policyFile(JSON_POLICY), via: twoFaced, watchMs: 0 })
     expect(wrongOf(rehearsal)).toContain(
       'wait_for_messages, one more: is denied by /tools/wait_for_messages/limits/wait_for_messages_rate, but it reached the upstream',
     )
   })
 
-  it('of a gateway that stops answering, and soon gives up', async () => {
+  it('if a gateway stops answering, and ends early', async () => {
     const { ok, counts, rows, stopped } = await rehearse({
       policy: policyFile(YAML_POLICY),
       dialect: DIALECT,
@@ -108,14 +108,14 @@ describe('a rehearsal fails', () => {
     expect(stopped).toBe('the gateway gave no answer 3 times in a row')
   })
 
-  it('of a gateway that is not there, in one sentence', async () => {
+  it('if a gateway cannot be reached, with one sentence', async () => {
     const rehearsing = rehearse({ policy: policyFile(YAML_POLICY), via: url('http://127.0.0.1:9/mcp') })
     await expect(rehearsing).rejects.toThrow(
       'the gateway "http://127.0.0.1:9/mcp" did not answer initialize: connect ECONNREFUSED 127.0.0.1:9: check that it runs',
     )
   })
 
-  it('of a gateway that calls on its own account', async () => {
+  it('if a gateway sends calls of its own', async () => {
     const rehearsal = await rehearse({
       policy: policyFile('policylayer/safebot.claim-task.json'),
       via: busybody,

@@ -7,7 +7,7 @@ const [MARCH, APRIL] = DIALECT_VERSIONS
 
 describe('a rehearsal of each policy in fixtures/', () => {
   const each = DIALECT_VERSIONS.flatMap(dialect => fixturePolicies().map(name => ({ name, dialect })))
-  it.each(each)('$name is carried out as it says by $dialect', async ({ name, dialect }) => {
+  it.each(each)('$name is carried out by $dialect as written', async ({ name, dialect }) => {
     const rehearsal = await rehearse({ policy: policyFile(name), dialect })
     expect(wrongOf(rehearsal)).toEqual([])
     expect(rehearsal.ok).toBe(true)
@@ -21,7 +21,7 @@ describe('the quota of a tool error', () => {
   it.each([
     [MARCH, 'allow × 7', ['deny', 'deny']],
     [APRIL, 'allow × 8', ['deny', 'deny']],
-  ] as const)('is judged by the dialect: %s', async (dialect, untilLast, after) => {
+  ] as const)('follows the dialect: %s', async (dialect, untilLast, after) => {
     const { rows } = await rehearse({ policy: policyFile('intercept/safebot.yaml'), dialect })
     const limit = rows.filter(({ group }) => group.startsWith('wait_for_messages a minute'))
     const expected = (step: string) => limit.find(row => row.step === `wait_for_messages, ${step}`)?.expected
@@ -34,7 +34,7 @@ describe('the quota of a tool error', () => {
   it.each([
     [MARCH, APRIL],
     [APRIL, MARCH],
-  ])('is found wrong in a gateway that goes by another dialect than %s', async (dialect, other) => {
+  ])('is wrong in a gateway with another dialect than %s', async (dialect, other) => {
     const policy = policyFile('intercept/safebot.yaml')
     const gateway = (await readPolicyFile(policy, other)).policy
     const rehearsal = await rehearse({ policy, dialect, via: builtin(gateway) })
@@ -42,7 +42,7 @@ describe('the quota of a tool error', () => {
   })
 })
 
-it('a policy with an approval as Intercept publishes it is carried out as it says', async () => {
+it('a published Intercept policy with an approval is carried out as written', async () => {
   const text = `version: "1"
 default: deny
 tools:
@@ -85,7 +85,7 @@ describe('a rehearsal', () => {
     ])
   })
 
-  it('tries conditions with what holds, what does not, and nothing', async () => {
+  it('tries each condition with values that fulfil it, values that do not, and no value', async () => {
     const { rows } = await rehearse({ policy: policyFile('intercept/safebot-strict.yaml'), dialect: MARCH })
     const tried = rows.filter(({ step }) => step.includes('args.'))
     expect(tried.map(({ step, expected }) => [step, expected])).toEqual([
@@ -97,7 +97,7 @@ describe('a rehearsal', () => {
     ])
   })
 
-  it('tells what the policy leaves open', async () => {
+  it('lists what the policy leaves open', async () => {
     const { open } = await rehearse({ policy: policyFile('policylayer/safebot.json') })
     expect(open.map(({ message }) => message).join('\n')).toMatch(/next_task looks like a read/)
     expect(open).toContainEqual({

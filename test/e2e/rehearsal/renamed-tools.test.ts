@@ -61,7 +61,7 @@ describe('tools that a gateway renames', () => {
     expect(wrongOf(rehearsal)).toEqual([])
   })
 
-  it('are called under ids of every kind', async () => {
+  it('are called with ids of every kind', async () => {
     const ids = new Set<unknown>()
     const policy = await temporaryFile('policy.yaml', 'version: "1"\nhide: [create_room]\n')
     const rehearsal = await rehearse({
@@ -80,7 +80,7 @@ describe('tools that a gateway renames', () => {
     expect([ids.has('seven'), ids.has(0)]).toEqual([true, true])
   })
 
-  it('are not found without it', async () => {
+  it('are not found without the option', async () => {
     const rehearsal = await rehearse({ scenario: await scenario(), via: scripted(KEBAB) })
     expect(rehearsal.counts.wrong).toBeGreaterThan(0)
   })

@@ -58,7 +58,7 @@ describe('a gateway that is started', () => {
     await expect(through(program, { pipes: true })).rejects.toThrow(/and said: port: \d{4,5}: check/)
   })
 
-  it('needs a command, and without one leaves no folder', async () => {
+  it('is refused without a command, and leaves no folder', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'no-command-'))
     onTestFinished(() => {
       vi.unstubAllEnvs()
@@ -71,28 +71,28 @@ describe('a gateway that is started', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
-  it('and does not exist is told in one sentence', async () => {
+  it('that does not exist is reported in one sentence', async () => {
     const via = command({ template: ['no-such-program', '{port}'], policyFile: POLICY })
     await expect(rehearse({ policy: POLICY, via })).rejects.toThrow(
       'the gateway "no-such-program" was not found: check the command behind --',
     )
   })
 
-  it('and refuses its policy is quoted, with a remedy for the policy', async () => {
+  it('that refuses its policy is quoted, with a remedy for the policy', async () => {
     const program = 'console.error("policy.yaml:3: unknown key tols"); process.exit(1)'
     await expect(through(program)).rejects.toThrow(
       /ended with code 1, and said: policy\.yaml:3: unknown key tols: the gateway refuses its policy: name a policy in a language/,
     )
   })
 
-  it('and says something else on its pipes is quoted', async () => {
+  it('that prints text to its pipes is quoted', async () => {
     const program = "console.log('<html>Welcome</html>'); console.error('no licence'); process.exit(3)"
     await expect(through(program, { pipes: true, args: [] })).rejects.toThrow(
       /did not answer initialize: the gateway ended with code 3, and said: no licence \| <html>Welcome<\/html>: check that it speaks MCP on its pipes/,
     )
   })
 
-  it('and ends in the middle ends the rehearsal, with its last words', async () => {
+  it('that ends during the rehearsal ends it, and the report has its last output', async () => {
     const program = `
       const answer = ({ id, method }) => {
         if (method === 'initialize') console.log(JSON.stringify({ jsonrpc: '2.0', id, result: {} }))
@@ -156,13 +156,13 @@ describe('a gateway that runs', () => {
       /^Refusal: the gateway "http:.*" answers every request with HTTP 404: check its URL and its path/,
     ],
     ['cuts connections', request => request.socket.destroy(), /did not answer initialize: socket hang up/],
-  ])('and %s is told in one sentence', async (_, answer, sentence) => {
+  ])('that %s is reported in one sentence', async (_, answer, sentence) => {
     expect(String(await throughServer(answer).catch(error => error))).toMatch(sentence)
   })
 })
 
 describe('a stream of events', () => {
-  it('is read as far as the answer, though the gateway leaves it open', async () => {
+  it('is read up to the answer, also if the gateway leaves it open', async () => {
     const rehearsal = await throughServer((request, response) => {
       if (request.method === 'DELETE') return response.end()
       text(request).then(body => {
@@ -179,7 +179,7 @@ describe('a stream of events', () => {
 })
 
 describe('a connection that the gateway has closed while it was idle', () => {
-  it('is opened anew for the next call', async () => {
+  it('is opened again for the next call', async () => {
     let requests = 0
     const rehearsal = await throughServer((request, response) => {
       // The third is the list, behind initialize and its notification.
@@ -199,7 +199,7 @@ describe('a connection that the gateway has closed while it was idle', () => {
 })
 
 describe('a rehearsal', () => {
-  it('ends with its time, and reports what it left out', async () => {
+  it('ends when its time is over, and reports the rows that it left out', async () => {
     const { ok, stopped, rows } = await rehearse({ policy: POLICY, timeoutMs: 0 })
     expect(ok).toBe(false)
     expect(stopped).toBe('--timeout ended the rehearsal after 0 s')

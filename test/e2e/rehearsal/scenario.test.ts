@@ -17,13 +17,13 @@ describe('a scenario from a file', () => {
     expect(wrongOf(await rehearse({ policy: policyFile(policy), scenario: file }))).toEqual([])
   })
 
-  it('tells where its author means something else than the policy says', async () => {
+  it('reports where its author expects something else than the policy says', async () => {
     const file = await scenario([{ call: 'room_status', args: { url: '$room' }, expect: 'deny' }])
     const rehearsal = await rehearse({ policy: POLICY, scenario: file })
     expect(wrongOf(rehearsal)).toEqual(['room_status: the scenario expects deny, and the policy says allow'])
   })
 
-  it('does not check what lies behind time that cannot be made to pass', async () => {
+  it('does not check rows that need time that cannot pass', async () => {
     const call = { call: 'room_status', args: { url: '$room' } }
     const file = await scenario([call, { advance: '1m' }, call])
     const rehearsal = await rehearse({ policy: POLICY, scenario: file, via: straightTo('safebot') })
@@ -43,7 +43,7 @@ describe('a scenario from a file', () => {
     ],
     [[{ call: 'room_status', expect: 'maybe' }], 'scenario.steps[0].expect is "maybe"'],
     [[], 'scenario.steps is []'],
-  ])('that is wrong is refused: %j', async (steps, why) => {
+  ])('is refused if it is invalid: %j', async (steps, why) => {
     const file = await scenario(steps)
     await expect(rehearse({ policy: POLICY, scenario: file })).rejects.toMatchObject({
       sentence: expect.stringContaining(why),
@@ -52,7 +52,7 @@ describe('a scenario from a file', () => {
 })
 
 describe('approvals', () => {
-  it('are asked for, given, and used up once', async () => {
+  it('are requested, given, and used once', async () => {
     const policy = JSON.stringify({
       version: '1',
       default: 'deny',

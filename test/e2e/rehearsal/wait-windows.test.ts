@@ -113,7 +113,7 @@ function row(rows: readonly Row[], step: string): Row | undefined {
 }
 
 describe('--wait-windows', () => {
-  it('waits for a window to turn, and checks the rows behind that', async () => {
+  it('waits for the end of a window, and checks the rows behind it', async () => {
     const { rows, waits } = await rehearsed({ waitWindowsMs: WAIT_MS })
     expect(rows.filter(({ mark }) => mark !== 'ok')).toEqual([])
     expect(row(rows, 'shortly before')).toMatchObject({ upstream: 'not reached' })
@@ -121,7 +121,7 @@ describe('--wait-windows', () => {
     expect(waits.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThan(55_000)
   })
 
-  it('finds a window that has not turned by then', async () => {
+  it('reports a window that has not ended by then as wrong', async () => {
     const { rows } = await rehearsed({ waitWindowsMs: WAIT_MS, enforced: limited('hour') })
     expect(row(rows, 'once the minute is over')).toMatchObject({
       mark: 'wrong',
@@ -129,7 +129,7 @@ describe('--wait-windows', () => {
     })
   })
 
-  it('waits for nothing that takes longer', async () => {
+  it('does not wait if the wait is longer than allowed', async () => {
     const { rows, waits } = await rehearsed({ window: 'hour', waitWindowsMs: WAIT_MS })
     expect(row(rows, 'one more')).toMatchObject({ mark: 'ok' })
     for (const step of ['shortly before', 'once the hour is over'])
@@ -137,31 +137,31 @@ describe('--wait-windows', () => {
     expect(waits).toEqual([])
   })
 
-  it('does not wait without it', async () => {
+  it('is needed for a wait', async () => {
     const { rows, waits } = await rehearsed({})
     expect(row(rows, 'once the minute is over')).toMatchObject({ mark: 'unchecked' })
     expect(waits).toEqual([])
   })
 })
 
-describe('a window that turns in the middle of a call', () => {
+describe('a window that ends in the middle of a call', () => {
   const call = { tool: 'room_status', args: { url: '$room' }, as: 'agent' }
   const planned = [{ title: 'calls', fresh: false, steps: [one(call), one(call)] }]
 
-  it('leaves that call unchecked, and is waited for if it is a minute', async () => {
+  it('leaves that call unchecked, and the rehearsal waits if the window is a minute', async () => {
     const { rows, waits } = await rehearsed({ planned, firstCallMs: 60_000 })
     expect(rows.map(({ mark }) => mark)).toEqual(['unchecked', 'ok'])
     expect(waits.length).toBe(1)
   })
 
-  it('leaves further calls unchecked if it is an hour', async () => {
+  it('leaves further calls unchecked if the window is an hour', async () => {
     const { rows, waits } = await rehearsed({ window: 'hour', planned, firstCallMs: 3_600_000 })
     expect(rows.map(({ mark }) => mark)).toEqual(['unchecked', 'unchecked'])
     expect(waits).toEqual([])
   })
 })
 
-it('ends in the middle of a step when the time of --timeout is over', async () => {
+it('a rehearsal ends in the middle of a step when the time of --timeout is over', async () => {
   const call = { tool: 'room_status', args: { url: '$room' }, as: 'agent' }
   const { rows } = await rehearsed({
     planned: [{ title: 'calls', fresh: false, steps: [repeated(call, 5)] }],

@@ -44,7 +44,7 @@ describe('a scenario without a policy', () => {
   ]
   const shut = (call: ScriptedCall) => (call.tool === 'create_room' ? DENIED : undefined)
 
-  it('decides by what its calls expect', async () => {
+  it('uses the expectations of its calls', async () => {
     const file = await scenario(steps)
     const rehearsal = await rehearse({
       scenario: file,
@@ -60,7 +60,7 @@ describe('a scenario without a policy', () => {
     )
   })
 
-  it('finds a rule that the gateway was not given', async () => {
+  it('finds a rule that the gateway lacks', async () => {
     const rehearsal = await rehearse({ scenario: await scenario(steps), via: scripted({}) })
     expect(wrongOf(rehearsal)).toEqual([
       'create_room: must be denied, but it reached the upstream',
@@ -68,7 +68,7 @@ describe('a scenario without a policy', () => {
     ])
   })
 
-  it('finds a rule that the gateway has too many, with the text of its denial', async () => {
+  it('finds a rule that the gateway should not have, with the text of its denial', async () => {
     const file = await scenario([{ ...STATUS, expect: 'allow' }])
     const rehearsal = await rehearse({ scenario: file, via: scripted({ deny: () => DENIED }) })
     expect(wrongOf(rehearsal)).toEqual([
@@ -108,7 +108,7 @@ describe('the limit of a scenario', () => {
   })
   const marks = ({ rows }: Awaited<ReturnType<typeof rehearse>>) => rows.map(({ mark }) => mark)
 
-  it('is a window: so many calls, then none until it ends', async () => {
+  it('can be a window: a number of calls, then none until it ends', async () => {
     const steps = [
       limited('window', 8),
       { advance: '30s' },
@@ -126,7 +126,7 @@ describe('the limit of a scenario', () => {
     expect(marks(rehearsal)).toEqual(['ok', 'ok', 'ok'])
   })
 
-  it('is a bucket: so many calls at once, then one for each part of the refill', async () => {
+  it('can be a bucket: a number of calls at once, then one for each part of the refill', async () => {
     const steps = [
       limited('bucket', 8),
       { advance: '10s' },
@@ -170,13 +170,13 @@ describe('the limit of a scenario', () => {
       () => undefined,
       'call 7 is denied by the limit of 6 per minute, as a bucket, but it reached the upstream',
     ],
-  ])('is found where that of the gateway is %s, as a %s', async (_, kind, deny, why) => {
+  ])('finds a gateway whose limit is %s, as a %s', async (_, kind, deny, why) => {
     const file = await scenario([limited(kind, 8)])
     const rehearsal = await rehearse({ scenario: file, via: scripted({ deny }) })
     expect(wrongOf(rehearsal)).toEqual([`room_status × 8: ${why}`])
   })
 
-  it('tells a window from a bucket once time has passed', async () => {
+  it('distinguishes a window from a bucket when time has passed', async () => {
     const steps = (kind: string) => [limited(kind, 7), { advance: '20s' }, limited(kind, 1)]
     const asBucket = await rehearse({
       scenario: await scenario(steps('bucket')),
@@ -187,7 +187,7 @@ describe('the limit of a scenario', () => {
     ])
   })
 
-  it('is not checked if no call was denied for certain', async () => {
+  it('is not checked if no call was certainly denied', async () => {
     // Gateways differ on whether a call that fails at the upstream costs quota.
     const failing = { ...limited('bucket', 8), args: { url: 'no room' } }
     const rehearsal = await rehearse({ scenario: await scenario([failing]), via: scripted({}) })
@@ -200,13 +200,13 @@ describe('the limit of a scenario', () => {
     expect(rehearsal.ok).toBe(false)
   })
 
-  it('counts calls of each caller for themselves', async () => {
+  it('counts the calls of each caller separately', async () => {
     const steps = [limited('window', 7), { ...limited('window', 7), as: 'reviewer' }]
     const via = scripted({ deny: fixedWindow(6, 60_000) })
     expect(wrongOf(await rehearse({ scenario: await scenario(steps), via }))).toEqual([])
   })
 
-  it('is what its author expects of a policy, too', async () => {
+  it('is also compared with a policy', async () => {
     const policy = await temporaryFile(
       'policy.yaml',
       'version: "1"\ndefault: deny\ntools:\n  room_status: { rules: [{ name: burst, rate_limit: 7/minute }] }\n',
@@ -219,7 +219,7 @@ describe('the limit of a scenario', () => {
 })
 
 describe('understudy rehearse --scenario', () => {
-  it('needs no policy where it is told the gateway', async () => {
+  it('needs no policy if the gateway is given', async () => {
     const file = await scenario([
       { ...STATUS, expect: 'allow' },
       { call: 'create_room', expect: 'deny' },

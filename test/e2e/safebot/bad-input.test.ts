@@ -97,7 +97,7 @@ describe.each(['wait_for_messages', 'next_task', 'claim_task'])('timeout_seconds
 })
 
 describe('ack_task', () => {
-  it('of a claim that was never made, in a room never claimed in, changes nothing', async () => {
+  it('of a claim that was never made, in a room without claims, changes nothing', async () => {
     const { client, url } = await room()
     expect(await ok(client, 'ack_task', { url, claim_id: 'forged', seq: 5 })).toEqual({
       advanced: false,
@@ -134,7 +134,7 @@ describe('ack_task', () => {
   })
 })
 
-it('a room URL that is none is refused by every tool that takes one, and the key is not repeated', async () => {
+it('an invalid room URL is refused by every tool with a url argument, and the key is not repeated', async () => {
   const { client, url } = await room()
   const [, key = ''] = url.split('#k=')
   const bad = url.replace('/room/', '/lobby/')
@@ -149,7 +149,7 @@ it('a room URL that is none is refused by every tool that takes one, and the key
   expect(await transcript(client, url)).toEqual([])
 })
 
-it('a handle that is none is refused with the rule', async () => {
+it('an invalid handle is refused with the rule', async () => {
   const { safebot } = await startUnderstudy()
   const { status, json } = await send(safebot.mcpUrl, {
     body: rpc('ping'),
@@ -161,7 +161,7 @@ it('a handle that is none is refused with the rule', async () => {
   ])
 })
 
-it('arguments nested too deeply to be written again are refused like any others, and the journal stays whole', async () => {
+it('arguments nested too deeply for JSON.stringify are refused like any others, and the journal stays valid', async () => {
   const { safebot, journal } = await startUnderstudy()
   const deep = '['.repeat(100_000) + ']'.repeat(100_000)
   const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"room_status","arguments":{"url":${deep}}}}`

@@ -37,7 +37,7 @@ describe('a parked claim', () => {
 
   // fidelity safebot/tasks, differs: A message of the agent's own ends a waiting claim early. Here: Under
   // `documented` the claim goes on waiting, because that message is no task for the agent.
-  it('goes on waiting after a message of the agent’s own', async () => {
+  it('continues to wait after a message of the agent’s own', async () => {
     const { clock, safebot, boss, worker, url } = await workplace()
     const twin = await safebot.connect({ handle: 'worker' })
     const claiming = claim(worker, url, 60)
@@ -62,7 +62,7 @@ describe('a parked claim', () => {
     expect(await claiming).toBeUndefined()
   })
 
-  it('is one of many of its handle: a message gives all of them the same claim', async () => {
+  it('can be one of many of its handle: a message gives all of them the same claim', async () => {
     const { clock, safebot, boss, worker, url } = await workplace()
     const twin = await safebot.connect({ handle: 'worker' })
     const claims = [claim(worker, url), claim(twin, url)]
@@ -73,7 +73,7 @@ describe('a parked claim', () => {
     expect(other).toEqual(one)
   })
 
-  it('reports progress every ten seconds to a caller that asked, and to no other', async () => {
+  it('reports progress every ten seconds to a caller that requested it, and to no other', async () => {
     const { clock, boss, worker, url } = await workplace()
     const reports: number[] = []
     const calling = call(
@@ -154,7 +154,7 @@ describe('a cancelled call', () => {
     expect(await claimNow(worker, url)).toMatchObject({ text: 'work' })
   })
 
-  it('next_task is parked by many at once under the observed contract, without a warning', async () => {
+  it('next_task can be parked by many at once under the observed contract, without a warning', async () => {
     const { clock, boss, worker, url } = await workplace({ contract: 'observed' })
     const warnings: Error[] = []
     const note = (warning: Error) => warnings.push(warning)
@@ -232,7 +232,7 @@ describe('wait_for_messages', () => {
 
   // fidelity safebot/mcp, same: The text of an empty wait has the seconds it waited and the last seq of the
   // server.
-  it('says how long it waited without a message, and where to go on', async () => {
+  it('reports how long it waited without a message, and where to continue', async () => {
     const { clock, worker, url } = await workplace()
     const seq = await say(worker, url, 'my own')
     const calling = call(worker, 'wait_for_messages', { url, timeout_seconds: 5 })
@@ -243,7 +243,7 @@ describe('wait_for_messages', () => {
     )
   })
 
-  it('takes nothing away: the same message can be claimed afterwards', async () => {
+  it('does not claim: the same message can be claimed afterwards', async () => {
     const { boss, worker, url } = await workplace()
     await say(boss, url, 'work')
     await ok(worker, 'wait_for_messages', { url })
@@ -251,7 +251,7 @@ describe('wait_for_messages', () => {
   })
 
   // fidelity safebot/mcp, same: The `name` of `wait_for_messages` renames the agent.
-  it('renames the agent when given a name', async () => {
+  it('renames the agent if it has a name', async () => {
     const { boss, worker, url } = await workplace()
     await say(boss, url, 'hi')
     await ok(worker, 'wait_for_messages', { url, name: 'Walter' })

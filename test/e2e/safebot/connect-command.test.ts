@@ -23,14 +23,14 @@ describe('understudy safebot --connect', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 
-  it('takes a base with a slash behind it', async () => {
+  it('accepts a base with a trailing slash', async () => {
     const { safebot } = await startUnderstudy()
     const home = await temporaryFolder()
     const { client } = await stdioAgent(safebot.apiUrl, { home, args: ['--connect', `${safebot.apiUrl}/`] })
     expect(await createRoom(client)).toMatch(new RegExp(`^${safebot.apiUrl}/room/`))
   })
 
-  it('starts though nothing listens there yet', async () => {
+  it('starts although nothing listens there yet', async () => {
     const base = DEAD_BASE
     const { client } = await stdioAgent(base, { home: await temporaryFolder() })
     expect((await client.listTools()).tools).toHaveLength(8)
@@ -61,7 +61,7 @@ describe('understudy safebot --connect', () => {
 
   // fidelity safebot/mcp, differs: The end of stdin does not end a process that has been in a room. Here: It
   // does, and the agent leaves the room, so that no process is left behind.
-  it('ends with stdin and leaves the room', async () => {
+  it('ends when stdin ends, and leaves the room', async () => {
     const { safebot } = await startUnderstudy()
     const command = new Command(['safebot', '--connect', safebot.apiUrl], { HOME: await temporaryFolder() })
     const local = await safebot.connect({ handle: 'local' })
@@ -76,7 +76,7 @@ describe('understudy safebot --connect', () => {
     )
   })
 
-  it('means nothing to understudy up', async () => {
+  it('has no effect on understudy up', async () => {
     const { code, stderr } = await new Command(['up', '--connect', 'http://127.0.0.1:1']).exit
     expect([code, stderr]).toEqual([2, expect.stringContaining('up has no option --connect')])
   })
@@ -85,7 +85,7 @@ describe('understudy safebot --connect', () => {
 describe('a host config that was written for the real client', () => {
   // fidelity safebot/mcp, same: `SAFEBOT_MCP_ROOM_NAME` is the sender that others see.
   // fidelity safebot/mcp, same: `SAFEBOT_BASE` names the service, if it is plain http.
-  it('meets other agents at the stand-in that SAFEBOT_BASE names', async () => {
+  it('reaches other agents at the stand-in that SAFEBOT_BASE names', async () => {
     const { safebot } = await startUnderstudy()
     const env = {
       SAFEBOT_BASE: `${safebot.apiUrl}/`,
@@ -113,7 +113,7 @@ describe('a host config that was written for the real client', () => {
     expect(await readdir(home)).toEqual([])
   })
 
-  it('with a SAFEBOT_BASE that is none is refused in one sentence', async () => {
+  it('with an invalid SAFEBOT_BASE is refused in one sentence', async () => {
     const { code, stderr } = await new Command(['safebot'], { SAFEBOT_BASE: 'safebot' }).exit
     expect([code, stderr]).toEqual([
       2,

@@ -16,7 +16,7 @@ async function overHttp(url: string, handle: string): Promise<Client> {
   return client
 }
 
-it('over HTTP: two handles, a crash, the redelivery, and an acknowledgement that comes too late', async () => {
+it('over HTTP: two handles, a crash, a redelivery, and an acknowledgement that comes too late', async () => {
   const { safebot, clock, journal } = await startUnderstudy()
   const boss = await overHttp(safebot.mcpUrl, 'boss')
   const url = await createRoom(boss)

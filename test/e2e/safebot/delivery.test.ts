@@ -6,7 +6,7 @@ import { workplace } from '../../support/workplace.js'
 describe('a claimed task', () => {
   // fidelity safebot/tasks, same: A claim within the lease returns the same task and claim id. After 60,000
   // ms the same `seq` comes back under a new claim id.
-  it('comes back under the same claim for 60,000 ms, and then under a new one', async () => {
+  it('has the same claim for 60,000 ms, and then a new one', async () => {
     const { clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
     const first = await claimNow(worker, url)
@@ -56,7 +56,7 @@ describe('a claimed task', () => {
     expect(await ack(worker, url, again)).toBe(false)
   })
 
-  it('survives the crash of its worker, whose successor gets it', async () => {
+  it('is delivered to another worker after its worker has crashed', async () => {
     const { safebot, clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
     await claimNow(worker, url)
@@ -99,7 +99,7 @@ describe('tasks', () => {
   })
 
   // fidelity safebot/tasks, same: Handles are independent consumers. Each handle gets every message.
-  it('go to every handle, because handles are independent', async () => {
+  it('are delivered to every handle, because handles are independent', async () => {
     const { safebot, boss, worker, url } = await workplace()
     const other = await safebot.connect({ handle: 'other' })
     await say(boss, url, 'for all')
@@ -120,14 +120,14 @@ describe('tasks', () => {
   })
 
   // fidelity safebot/tasks, same: A new handle starts at the beginning of the buffer.
-  it('are given to a new handle from the beginning of the buffer', async () => {
+  it('are delivered to a new handle from the beginning of the buffer', async () => {
     const { safebot, clock, boss, url } = await workplace()
     await say(boss, url, 'old')
     await clock.advance(3600_000)
     expect(await claimNow(await safebot.connect({ handle: 'late' }), url)).toMatchObject({ text: 'old' })
   })
 
-  it('are never one’s own, under whichever label they were sent', async () => {
+  it("are never an agent's own messages, under any label", async () => {
     const { boss, worker, url } = await workplace()
     await say(worker, url, 'as worker')
     await say(worker, url, 'as alias', 'alias')
@@ -138,7 +138,7 @@ describe('tasks', () => {
 
   // fidelity safebot/tasks, same: The buffer of a room keeps 2000 messages. A consumer that falls behind goes
   // on with the oldest message in it.
-  it('leave the buffer after 2000 newer ones, and an idle consumer goes on with the oldest left', async () => {
+  it('leave the buffer after 2000 newer ones, and an idle consumer continues with the oldest that is left', async () => {
     const { boss, worker, url } = await workplace()
     const first = await say(boss, url, 'first')
     const lost = await claimNow(worker, url)
@@ -162,7 +162,7 @@ describe('tasks', () => {
 describe('next_task', () => {
   // fidelity safebot/mcp, same: The text of `next_task` has the message, the label and the handle. The task
   // is already acknowledged.
-  it('acknowledges at once: the task does not come again', async () => {
+  it('acknowledges at once: the task is not delivered again', async () => {
     const { clock, boss, worker, url } = await workplace()
     await say(boss, url, 'one')
     await say(boss, url, 'two')

@@ -32,6 +32,6 @@ it('the same seed and the same calls give the same bytes', async () => {
   expect(await converse('one')).toEqual(await converse('one'))
 })
 
-it('another seed gives others', async () => {
+it('another seed gives other bytes', async () => {
   expect(await converse('one')).not.toEqual(await converse('two'))
 })

@@ -36,7 +36,7 @@ it.each([
   expect(second).not.toContain('warning')
 })
 
-it('a fault that has no meaning inside leaves the ack of next_task alone, uncounted', async () => {
+it('a fault that has no meaning inside next_task does not affect its ack, and is not counted', async () => {
   const { spoil, next, faults } = await start()
   spoil({ hang: true })
   expect(await next()).not.toContain('warning')

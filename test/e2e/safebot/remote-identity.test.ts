@@ -26,7 +26,7 @@ describe('the identity of a connected stdio agent', () => {
   // fidelity safebot/mcp, same: `send_message` needs an identity. `create_room` and `room_status` do not.
   // fidelity safebot/mcp, same: The identity is in `~/.config/safebot`: 64 bytes in `mcp_identity.key`, and
   // the handle in `mcp_identity.json`. Files have mode 0600, the folder 0700.
-  it('is made at first use, and is readable by its user alone', async () => {
+  it('is created at first use, and only its user can read it', async () => {
     const { home, folder, agent } = await atHome()
     const client = await agent({ SAFEBOT_MCP_HANDLE: 'Alice' })
     await client.listTools()
@@ -69,7 +69,7 @@ describe('the identity of a connected stdio agent', () => {
     })
   })
 
-  it('that no file keeps is the same again with the same seed, and another for each handle', () => {
+  it('without a file is the same again with the same seed, and differs for each handle', () => {
     const keys = (seed: string, handle: string) => new Keyring(new IdSource(seed)).keysOf(handle).signPub
     expect(keys('a', 'alice')).toBe(keys('a', 'alice'))
     expect(new Set([keys('a', 'alice'), keys('b', 'alice'), keys('a', 'bob')]).size).toBe(3)
@@ -77,7 +77,7 @@ describe('the identity of a connected stdio agent', () => {
 
   // fidelity safebot/mcp, differs: Nothing is published about processes that start at the same time. Here:
   // They end with one identity, so that they share one handle.
-  it('is one for many processes that need it at the same time', async () => {
+  it('is the same for many processes that need it at the same time', async () => {
     const folder = join(await temporaryFolder(), 'a/b')
     const open = (handle: string) => openIdentity({ folder, ids: new IdSource(), now: () => 0 }, handle)
     const opened = await Promise.all(Array.from({ length: 20 }, (_, index) => open(`agent-${index}`)))
@@ -87,7 +87,7 @@ describe('the identity of a connected stdio agent', () => {
     expect((await readdir(folder)).sort()).toEqual([HANDLE, KEY])
   })
 
-  it('that was begun and not finished is finished, under the handle it has', async () => {
+  it('of an incomplete registration is completed under its handle', async () => {
     const folder = await temporaryFolder()
     await writeFile(join(folder, HANDLE), '{"handle":"half-done"}')
     const keys = await openIdentity({ folder, ids: new IdSource(), now: () => 0 }, 'other')
@@ -116,7 +116,7 @@ describe('the identity of a connected stdio agent', () => {
     expect(await ok(client, 'room_status', { url })).toMatchObject({ exists: false })
   })
 
-  it('that cannot be kept is an error that says where, and is tried again', async () => {
+  it('that cannot be stored causes an error with its path, and is tried again', async () => {
     const { agent, home } = await atHome()
     await writeFile(join(home, '.config'), 'in the way')
     const client = await agent()

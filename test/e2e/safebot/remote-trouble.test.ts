@@ -43,7 +43,7 @@ describe('a service that cannot be reached', () => {
 
   // fidelity safebot/mcp, differs: A service that has forgotten the handle refuses its claims until the
   // client restarts. Here: The client registers the handle again, so that the next call works.
-  it('serves the next call after a restart without its state', async () => {
+  it('has no state after a restart, and the next call succeeds', async () => {
     const first = await createUnderstudy({ clock: 'manual' })
     const { apiUrl } = first.safebot
     const { safebot } = await remoteSafebot(apiUrl)
@@ -65,7 +65,7 @@ describe('a service that cannot be reached', () => {
     expect(await ok(boss, 'room_status', { url })).toMatchObject({ status: { recent_count: 1 } })
   })
 
-  it('may be asked by many at once, without a warning', async () => {
+  it('can be called many times at once, without a warning', async () => {
     const warnings: Error[] = []
     const note = (warning: Error) => warnings.push(warning)
     process.on('warning', note)
@@ -77,7 +77,7 @@ describe('a service that cannot be reached', () => {
     expect(warnings).toEqual([])
   })
 
-  it('is not waited for by a server that stops: who was about to ask again is answered', async () => {
+  it('does not delay a server that stops: a caller that would try again is answered', async () => {
     const { safebot, close } = await remoteSafebot(DEAD_BASE)
     const agent = await safebot.connect({ handle: 'agent' })
     const url = roomAt(DEAD_BASE)
@@ -152,7 +152,7 @@ describe('a server that is not the service', () => {
 describe('a refusal', () => {
   // fidelity safebot/mcp, differs: The client quotes an HTML error whole, with its stack. Here: It quotes the
   // first line, because the stack helps no caller.
-  it('that is a page of HTML is quoted by its first line, without its stack', async () => {
+  it('that is an HTML page is quoted by its first line, without its stack', async () => {
     const page =
       '<!DOCTYPE html><html><body><pre>PayloadTooLargeError: request entity too large<br> &nbsp; at readStream (/home/x/raw-body.js:163:17)</pre></body></html>'
     const { agent, url } = await facing(response => {
@@ -187,7 +187,7 @@ describe('a refusal', () => {
   })
 
   // fidelity safebot/mcp, same: The client sends a message once, even after a 429.
-  it('that may pass is retried for reads, and never for writes', async () => {
+  it('that is temporary is repeated for reads, and never for writes', async () => {
     const asked: string[] = []
     const { agent, url } = await facing((response, target) => {
       const route = target.replace(/.*\/|\?.*/g, '')
@@ -209,7 +209,7 @@ describe('a refusal', () => {
   // fidelity safebot/mcp, same: The error of a refused read is `HTTP <status>: <body>`.
   // fidelity safebot/mcp, differs: The client repeats a read after any 4xx. Here: It does not repeat after
   // 400, because the answer would be the same.
-  it('for another reason is not retried', async () => {
+  it('that is permanent is not repeated', async () => {
     let asked = 0
     const { agent, url } = await facing(response => {
       asked++

@@ -75,7 +75,7 @@ describe('a conversation', () => {
     expect(claimed.json).toMatchObject({ message: { seq: again.seq, sender: 'boss' } })
   })
 
-  it('passes between an agent of the stand-in and one that is connected to it', async () => {
+  it('works between an agent of the stand-in and a connected agent', async () => {
     const { here, worker, clock } = await connected()
     const local = await here.connect({ handle: 'local' })
     const url = await createRoom(local)
@@ -89,7 +89,7 @@ describe('a conversation', () => {
     expect(await transcript(worker, url)).toEqual(['from here', 'from afar'])
   })
 
-  it('meets in a room of another allowed base without being connected to it', async () => {
+  it('works in a room of another allowed base without a connection to it', async () => {
     const [home, away] = [await startUnderstudy(), await startUnderstudy({ seed: 'away' })]
     const guest = await home.safebot.connect({ handle: 'guest' })
     const host = await away.safebot.connect({ handle: 'host' })
@@ -104,7 +104,7 @@ describe('a conversation', () => {
 })
 
 describe('a connected agent', () => {
-  it('makes rooms at the service, which hears of them with the first message', async () => {
+  it('creates rooms at the service, which learns of them with the first message', async () => {
     const { here, boss, url } = await connected()
     expect(url.startsWith(`${here.apiUrl}/room/`)).toBe(true)
     expect(textOf(await call(boss, 'room_status', { url }))).toContain('does not currently exist')
@@ -126,7 +126,7 @@ describe('a connected agent', () => {
 
   // fidelity safebot/mcp, same: Only under `observed`, the first claim in a room that no agent has opened
   // returns at once.
-  it('waits without a session too, and returns at once under the observed contract', async () => {
+  it('also waits without a session, and returns at once under the observed contract', async () => {
     const { here, clock } = await connected()
     for (const contract of ['documented', 'observed'] as const) {
       const { mcpUrl } = await remoteSafebotOverHttp(here.apiUrl, { contract })
@@ -143,7 +143,7 @@ describe('a connected agent', () => {
     }
   })
 
-  it('waits for messages, passing over its own', async () => {
+  it('waits for messages, and skips its own', async () => {
     const { clock, boss, worker, url } = await connected()
     const own = await say(worker, url, 'my own')
     const waiting = ok(worker, 'wait_for_messages', { url })
@@ -204,7 +204,7 @@ describe('a connected agent', () => {
     expect(warnings).toEqual([])
   })
 
-  it('takes a task with next_task, which does not come again', async () => {
+  it('claims a task with next_task, which is not delivered again', async () => {
     const { clock, boss, worker, url } = await connected()
     await say(boss, url, 'one')
     expect(textOf(await call(worker, 'next_task', { url }))).toMatch(
@@ -217,7 +217,7 @@ describe('a connected agent', () => {
 
   // fidelity safebot/mcp, absent: The client adopts an identity that an owner of the room sends in an
   // envelope. Here: An envelope is shown like any message, because the stand-in has no such identities.
-  it('shows an envelope of adoption like any other message', async () => {
+  it('shows an adoption envelope like any other message', async () => {
     const { boss, worker, url } = await connected()
     const envelope = JSON.stringify({ safebot_adopt_v1: true, adopt_id: 'a', target_name: 'worker' })
     await say(boss, url, envelope)

@@ -154,7 +154,7 @@ describe('send_message', () => {
 describe('get_transcript', () => {
   // fidelity safebot/mcp, same: The text of `get_transcript` has a line for each message, the number of
   // messages, and the last seq of the room, even if the page ends earlier.
-  it('gives the oldest messages after after_seq, and the last seq of the room', async () => {
+  it('returns the oldest messages after after_seq, and the last seq of the room', async () => {
     const client = await alice()
     const url = await createRoom(client)
     const seqs = [
@@ -186,7 +186,7 @@ describe('get_transcript', () => {
   })
 
   // fidelity safebot/mcp, same: `claim_task` and `next_task` mark a message that the key does not open.
-  it('and claims mark messages that the key does not open', async () => {
+  it('marks messages that the key does not open, and so do claims', async () => {
     const { safebot } = await startUnderstudy()
     const [a, b] = [await safebot.connect({ handle: 'alice' }), await safebot.connect({ handle: 'bob' })]
     const url = await createRoom(a)
@@ -225,7 +225,7 @@ describe('room_status', () => {
 describe('the active room', () => {
   // fidelity safebot/mcp, same: A call in another room says that the active room changes. `send_message` does
   // not say it.
-  it('is announced when it changes, and only then', async () => {
+  it('is announced only when it changes', async () => {
     const client = await alice()
     const first = await createRoom(client)
     expect(await text(client, 'get_transcript', { url: first })).not.toContain('active room')
@@ -238,7 +238,7 @@ describe('the active room', () => {
 
   // fidelity safebot/mcp, same: Another key of the same room changes the active room. `ack_task` does not say
   // it.
-  it('changes with the key, and silently with an acknowledgement', async () => {
+  it('changes with the key, and changes silently with an acknowledgement', async () => {
     const client = await alice()
     const url = await createRoom(client)
     const other = url.replace(/k=.*$/, `k=${Buffer.alloc(32, 1).toString('base64url')}`)

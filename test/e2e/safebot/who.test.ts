@@ -4,7 +4,7 @@ import { startUnderstudy } from '../../support/servers/understudy.js'
 
 const create = rpc('tools/call', { name: 'create_room', arguments: {} })
 
-it('a caller is known by header, by ?handle=, by its session, or as mcp-local', async () => {
+it('a caller is identified by header, by ?handle=, by its session, or as mcp-local', async () => {
   const { safebot, journal } = await startUnderstudy()
   const url = safebot.mcpUrl
   const session = { 'mcp-session-id': await openSession(url) }

@@ -18,7 +18,7 @@ async function replica(store: string): Promise<{ u: Understudy; control: Control
 
 const readiness = ({ u }: { u: Understudy }) => send(`${u.control.url}/readyz`, { method: 'GET' })
 
-test('GET /replicas lists the running replicas, and which of them answers', async () => {
+test('GET /replicas lists the running replicas, and marks the one that answers', async () => {
   const url = stores.freshUrl()
   const [a, b] = [await replica(url), await replica(url)]
   const listed = await b.control.replicas()
@@ -79,7 +79,7 @@ test('/readyz and /metrics show whether the store is available', async () => {
   await until(async () => (await readiness(a)).status === 200)
 })
 
-test('a request that a crash cuts is in the journal of the other replicas', async () => {
+test('a request that a crash interrupts is in the journal of the other replicas', async () => {
   const url = stores.freshUrl()
   const b = await replica(url)
   const args = ['up', '--store', url, '--json', '--world', 'empty']

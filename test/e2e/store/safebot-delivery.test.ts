@@ -20,7 +20,7 @@ async function workplaces() {
 }
 
 describe('a task, on two replicas', () => {
-  it('is leased once to a handle, whichever of them is asked', async () => {
+  it('is leased once to a handle, at either of them', async () => {
     const { one, boss, worker, url } = await workplaces()
     await say(boss, url, 'work')
     await say(boss, url, 'more work')
@@ -32,7 +32,7 @@ describe('a task, on two replicas', () => {
     expect(new Set(claims.map(({ seq }) => seq)).size).toBe(1)
   })
 
-  it('is each handle’s own', async () => {
+  it('is delivered to each handle', async () => {
     const { one, boss, worker, url } = await workplaces()
     await say(boss, url, 'work')
     const other = await one.safebot.connect({ handle: 'other' })
@@ -41,7 +41,7 @@ describe('a task, on two replicas', () => {
     expect(same.claimId).not.toBe(task.claimId)
   })
 
-  it('claimed at one is acknowledged at the other, and the next comes', async () => {
+  it('that was claimed at one can be acknowledged at the other, and the next one follows', async () => {
     const { one, boss, worker, url } = await workplaces()
     for (const text of ['first', 'second']) await say(boss, url, text)
     const twin = await one.safebot.connect({ handle: 'worker' })
@@ -51,7 +51,7 @@ describe('a task, on two replicas', () => {
     expect((await claimNow(worker, url)).text).toBe('second')
   })
 
-  it('comes again at the other after 60 s, and the stale claim is refused there and here', async () => {
+  it('is delivered again at the other after 60 s, and both refuse the stale claim', async () => {
     const { one, advance, boss, worker, url } = await workplaces()
     await say(boss, url, 'work')
     const twin = await one.safebot.connect({ handle: 'worker' })
@@ -91,7 +91,7 @@ describe('a task, on two replicas', () => {
     expect((await claiming)?.text).toBe('work')
   })
 
-  it('is found by a parked claim that was not told of it', async () => {
+  it('is found by a parked claim that missed the notice', async () => {
     const { two, boss, worker, url } = await workplaces()
     await say(boss, url, 'to open it')
     await ack(worker, url, await claimNow(worker, url))
@@ -104,7 +104,7 @@ describe('a task, on two replicas', () => {
     expect((await claiming)?.text).toBe('work')
   })
 
-  it('ends an observed wait early when it is one’s own, as it does on one replica', async () => {
+  it('ends an observed wait early if it is the agent’s own, as on one replica', async () => {
     const { one, two } = await startReplicas(stores.freshUrl(), { contract: 'observed' })
     const boss = await one.safebot.connect({ handle: 'boss' })
     const worker = await two.safebot.connect({ handle: 'worker' })
@@ -120,7 +120,7 @@ describe('a task, on two replicas', () => {
 })
 
 describe('a room on two replicas', () => {
-  it('numbers the messages of both without a gap, in the order in which they are kept', async () => {
+  it('numbers the messages of both without a gap, in the order in which they are stored', async () => {
     const { boss, worker, url } = await workplaces()
     const seqs = await Promise.all(
       Array.from({ length: 20 }, (_, nth) => say(nth % 2 === 0 ? boss : worker, url, `message ${nth}`)),

@@ -11,7 +11,7 @@ const stores = useStores()
 describe('limits of replicas', () => {
   // fidelity safebot/http, differs: The service counts the rate of a caller as a whole. Here: With a store
   // each replica counts its own requests, because rates are kept in memory.
-  it('on rates count for each replica alone', async () => {
+  it('on rates count for each replica separately', async () => {
     const limits = { requests: { burst: 2, perSecond: 1 } }
     const { one, two } = await startReplicas(stores.freshUrl(), { limits })
     const statuses = async ({ stranger }: typeof one) => {

@@ -15,7 +15,7 @@ async function workplace(store = stores.freshUrl()) {
 }
 
 describe('a store whose connections are cut', () => {
-  it('answers what comes then, and what was parked goes on waiting for what comes later', async () => {
+  it('answers new calls, and parked calls continue to wait for later messages', async () => {
     const { instance, store, boss, worker, url } = await workplace()
     await say(boss, url, 'first')
     await ack(worker, url, await claimNow(worker, url))
@@ -29,7 +29,7 @@ describe('a store whose connections are cut', () => {
 })
 
 describe('a store that refuses connections', () => {
-  it('is told by every tool and route as what may be tried again, ends what is parked, and is used again when it is back', async () => {
+  it('is reported by every tool and route as temporary, ends parked calls, and is used again when it is back', async () => {
     const { instance, safebot, store, boss, worker, url, agent } = await workplace(await storeWithDoors())
     await say(boss, url, 'first')
     const task = await claimNow(worker, url)

@@ -24,7 +24,7 @@ describe('a request that was signed for one replica', () => {
     expect((await ask(one.url)).status).toBe(401)
   })
 
-  it('is good once, if it reaches both at the same time', async () => {
+  it('is accepted once, if it reaches both at the same time', async () => {
     const { one, two } = await startReplicas(stores.freshUrl())
     const alice = await one.agent('alice')
     const cipher = anyCipher()
@@ -35,7 +35,7 @@ describe('a request that was signed for one replica', () => {
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 401, 401, 401])
   })
 
-  it('is a registration that is refused at the other', async () => {
+  it('is a registration that the other refuses', async () => {
     const { one, two } = await startReplicas(stores.freshUrl())
     const alice = one.stranger('alice')
     const registration = alice.registration()
@@ -46,7 +46,7 @@ describe('a request that was signed for one replica', () => {
   })
 })
 
-it('a handle is the first one’s who asks for it, whichever replica is asked', async () => {
+it('a handle belongs to its first owner, at either replica', async () => {
   const { one, two } = await startReplicas(stores.freshUrl())
   const rivals = [one, two, one, two].map(({ stranger }) => stranger('alice'))
   const answers = await Promise.all(rivals.map(rival => rival.register()))
@@ -79,7 +79,7 @@ describe('the events of a room at one replica', () => {
 describe('the world', () => {
   const world = { rooms: [{ id: 'ROOM22', messages: [{ sender: 'boss', text: 'of the world' }] }] }
 
-  it('is laid once, by whichever replica is first, and its rooms have one URL', async () => {
+  it('is loaded once, by the first replica, and its rooms have one URL', async () => {
     const store = stores.freshUrl()
     const started = await Promise.all([1, 2, 3].map(() => startSafebot({ store, world })))
     const keys = started.map(({ safebot }) => safebot.roomUrl('ROOM22').replace(/^.*#/, ''))
@@ -92,7 +92,7 @@ describe('the world', () => {
     }
   })
 
-  it('that is put in place at one is there at the other: what waits there is refused, and the keys are new', async () => {
+  it('that one replica loads is loaded for the other: parked calls there are refused, and the keys are new', async () => {
     const { one, two } = await startReplicas(stores.freshUrl(), { world })
     const before = two.safebot.roomUrl('ROOM22')
     const boss = await one.safebot.connect({ handle: 'boss' })
@@ -114,7 +114,7 @@ describe('the world', () => {
     expect(before).toContain('ROOM22')
   })
 
-  it('that cannot be leaves nothing, and the next replica lays its own', async () => {
+  it('that cannot be loaded leaves nothing, and the next replica loads its own', async () => {
     const store = stores.freshUrl()
     const bad = { rooms: [{ id: 'ROOM22', consumers: [{ handle: 'bob', acknowledged: 1 }] }] }
     await expect(startSafebot({ store, world: bad })).rejects.toThrow(
@@ -124,7 +124,7 @@ describe('the world', () => {
     expect(safebot.roomUrl('ROOM22')).toContain('ROOM22')
   })
 
-  it('of a snapshot comes back as it was, for both replicas', async () => {
+  it('of a snapshot is restored for both replicas', async () => {
     const { one, two } = await startReplicas(stores.freshUrl(), { world })
     const [boss, reader] = [
       await one.safebot.connect({ handle: 'boss' }),

@@ -20,7 +20,7 @@ async function two(url = stores.freshUrl()): Promise<[SafebotAlone, SafebotAlone
 
 describe('one clock for all replicas of a store', () => {
   // fidelity replicas, same: A waiting call at one replica ends when the clock advances at another.
-  test('advance at one moves the other, and has answered the waiting calls there', async () => {
+  test('is advanced by one replica for the other, and has answered the waiting calls there', async () => {
     const [a, b] = await two()
     const waiting = await b.connect({ handle: 'worker' })
     const { url } = await ok(waiting, 'create_room')
@@ -37,7 +37,7 @@ describe('one clock for all replicas of a store', () => {
   })
 
   // fidelity replicas, same: Wake-ups run in their order at each replica.
-  test('wake-ups of another replica run in order, each at its own instant', async () => {
+  test('runs the wake-ups of another replica in order, each at its own instant', async () => {
     const [a, b] = await two()
     const seen: number[] = []
     for (const at of [300, 100, 200]) {
@@ -50,13 +50,13 @@ describe('one clock for all replicas of a store', () => {
   })
 
   // fidelity replicas, same: Concurrent advances at two replicas add up.
-  test('concurrent advances at two replicas add up', async () => {
+  test('adds up concurrent advances at two replicas', async () => {
     const [a, b] = await two()
     await Promise.all([a, b, b, a, b].map(({ clock }, nth) => clock.advance(10 ** nth)))
     expect([a.clock.now(), b.clock.now()]).toEqual([MANUAL_START + 11_111, MANUAL_START + 11_111])
   })
 
-  test('its mode and its time are set for all, back as well', async () => {
+  test('has one mode and one time for all, also if it goes back', async () => {
     const [a, b] = await two()
     await b.clock.set({ mode: 'real', now: '2027-01-01T00:00:00Z' })
     expect([a.clock.mode, b.clock.mode]).toEqual(['real', 'real'])
@@ -68,7 +68,7 @@ describe('one clock for all replicas of a store', () => {
   })
 
   // fidelity replicas, same: A real clock ticks at all replicas, and an advance moves all of them.
-  test('a real clock ticks at every replica, and advances at all', async () => {
+  test('ticks at every replica as a real clock, and advances at all', async () => {
     const url = stores.freshUrl()
     const [a, b] = [await replica(url), await replica(url)]
     const start = b.clock.now()
@@ -83,7 +83,7 @@ describe('one clock for all replicas of a store', () => {
     expect(Math.abs(a.clock.now() - b.clock.now())).toBeLessThan(HOUR)
   })
 
-  test('a value that it cannot be set to is refused, and moves no replica', async () => {
+  test('refuses an invalid value, and does not move at any replica', async () => {
     const [a, b] = await two()
     await expect(b.clock.advance(-1)).rejects.toMatchObject({ code: 'bad_advance' })
     await expect(b.clock.advance(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: 'bad_advance' })
@@ -91,7 +91,7 @@ describe('one clock for all replicas of a store', () => {
     expect([a.clock.now(), b.clock.now()]).toEqual([MANUAL_START, MANUAL_START])
   })
 
-  test('a reset on one takes all back to where the store began, and a restore to where it was', async () => {
+  test("goes back to the store's beginning by a reset, and to a snapshot by a restore, for all replicas", async () => {
     const url = stores.freshUrl()
     const a = await replica(url, { clock: 'manual@2026-03-01T00:00:00Z' })
     await a.clock.advance(1000)
@@ -106,7 +106,7 @@ describe('one clock for all replicas of a store', () => {
 })
 
 describe('a replica that joins', () => {
-  test('takes the time there is', async () => {
+  test('takes over the current time', async () => {
     const url = stores.freshUrl()
     const a = await replica(url, { clock: 'manual' })
     await a.clock.advance(5000)
@@ -116,7 +116,7 @@ describe('a replica that joins', () => {
     )
   })
 
-  test('is refused if it asks for another mode, and nothing is left of it', async () => {
+  test('is refused if it requests another mode, and leaves nothing behind', async () => {
     const url = stores.freshUrl()
     const a = await replica(url, { clock: 'manual' })
     const connections = () =>
@@ -130,7 +130,7 @@ describe('a replica that joins', () => {
     await a.clock.advance(1)
   })
 
-  test('goes on where a manual clock stood, and with what a real one was ahead, when all were away', async () => {
+  test('continues a manual clock where it stood, and a real clock with its lead, after all replicas were away', async () => {
     const manual = stores.freshUrl()
     const first = await createSafebot({ store: manual, clock: 'manual' })
     await first.clock.advance(7000)
@@ -148,7 +148,7 @@ describe('a replica that joins', () => {
   })
 })
 
-describe('trouble', () => {
+describe('a failure of a replica or of the store', () => {
   test('a replica that has ended delays no other', async () => {
     const [a, b] = await two()
     await b.close()
@@ -156,7 +156,7 @@ describe('trouble', () => {
     expect(a.clock.now()).toBe(MANUAL_START + 1000)
   })
 
-  test('a replica that hangs keeps the others waiting for seconds, not for ever, and the log names it', async () => {
+  test('a replica that hangs delays the others for seconds only, and the log names it', async () => {
     const url = stores.freshUrl()
     const warnings: string[] = []
     const log = { warn: (message: string) => void warnings.push(message), error: () => undefined }
@@ -176,7 +176,7 @@ describe('trouble', () => {
     await until(() => b.clock.now() === MANUAL_START + 1000)
   })
 
-  test('one that hangs in its own advance keeps the others from moving on no longer than that', async () => {
+  test('a replica that hangs in its own advance delays the others no longer than that', async () => {
     const url = stores.freshUrl()
     const a = await replica(url, { clock: 'manual', log: silentLog })
     const b = await replica(url)
@@ -207,7 +207,7 @@ describe('trouble', () => {
     expect(a.clock.now() - now).toBeGreaterThanOrEqual(HOUR)
   })
 
-  test('a replica that was cut off goes where the clock is once it is back', async () => {
+  test('a replica that was cut off follows the clock when it is back', async () => {
     const url = stores.freshUrl()
     const wire = await layWire(url)
     const a = await replica(url, { clock: 'manual' })
@@ -221,7 +221,7 @@ describe('trouble', () => {
     expect(seen).toEqual([500])
   })
 
-  test('every connection is cut: the next movement reaches all again', async () => {
+  test('every connection is cut, and the next movement reaches all replicas again', async () => {
     const url = stores.freshUrl()
     const [a, b] = await two(url)
     await stores.cut(url)

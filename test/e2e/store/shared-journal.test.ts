@@ -22,7 +22,7 @@ async function callTool(of: SafebotAlone, name = 'create_room', args: unknown = 
 }
 
 describe('the journal of a store', () => {
-  test('GET /journal on either replica has what reached both, as it reached them', async () => {
+  test('is returned by GET /journal on every replica in the order of arrival', async () => {
     const [a, b] = await two()
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     await send(a.mcpUrl, {
@@ -42,7 +42,7 @@ describe('the journal of a store', () => {
     expect(traced).toMatchObject({ caller: 'worker', outcome: 'tool_error', instance: a.instance.name })
   })
 
-  test('entries are picked by the instance they reached', async () => {
+  test('can be filtered by instance', async () => {
     const [a, b] = await two()
     await callTool(a)
     await callTool(b)
@@ -50,7 +50,7 @@ describe('the journal of a store', () => {
     expect(entries.map(({ instance, tool }) => [instance, tool])).toEqual([[b.instance.name, 'create_room']])
   })
 
-  test('pages go on by their own seq, each entry once, whichever replica it reached', async () => {
+  test('has pages that continue by their own seq, with each entry once, from either replica', async () => {
     const [a, b] = await two()
     const labels = ['one', 'two', 'three', 'four', 'five']
     for (const [nth, label] of labels.entries())
@@ -66,14 +66,14 @@ describe('the journal of a store', () => {
     expect(seen.toSorted()).toEqual(labels.toSorted())
   })
 
-  test('a waiter on one replica gets the entries of the other', async () => {
+  test('gives a waiter on one replica the entries of the other', async () => {
     const [a, b] = await two()
     const awaited = b.journal.waitFor({ tool: 'create_room', outcome: 'ok' }, PATIENT)
     await callTool(a)
     expect((await awaited)[0]).toMatchObject({ instance: a.instance.name })
   })
 
-  test('so is who reads its stream', async () => {
+  test('gives a reader of the stream on one replica the entries of the other', async () => {
     const [a, b] = await two()
     const stream = controlOf(b).journal.stream({ after: 0 })[Symbol.asyncIterator]()
     const first = stream.next()
@@ -82,7 +82,7 @@ describe('the journal of a store', () => {
     await stream.return?.(undefined)
   })
 
-  test('that nothing arrived is proved for all replicas', async () => {
+  test('proves for all replicas that nothing arrived', async () => {
     const [a, b] = await two()
     await controlOf(b).journal.expectNothing({ tool: 'create_room' })
     await callTool(a)
@@ -91,14 +91,14 @@ describe('the journal of a store', () => {
     })
   })
 
-  test('in process it is brought up to date first', async () => {
+  test('is brought up to date first, in process', async () => {
     const [a, b] = await two()
     await callTool(a)
     expect(await b.journal.refresh()).toBe(true)
     expect(() => b.journal.expectNothing({ tool: 'create_room' })).toThrow('was not expected')
   })
 
-  test('outlives its replicas', async () => {
+  test('is kept when its replicas end', async () => {
     const url = stores.freshUrl()
     const first = await createSafebot({ store: url, world: 'empty' })
     await callTool(first)
@@ -109,7 +109,7 @@ describe('the journal of a store', () => {
     ])
   })
 
-  test('cleared on one replica, it is empty on all, and stays so for one that starts', async () => {
+  test('is cleared for all replicas by a clear on one, also for a replica that starts later', async () => {
     const url = stores.freshUrl()
     const [a, b] = await two(url)
     await callTool(a)
@@ -121,7 +121,7 @@ describe('the journal of a store', () => {
     expect((await replica(url)).journal.size).toBe(1)
   })
 
-  test('cleared while it reads what reached another, it does not take that in', async () => {
+  test('ignores entries of another replica that it reads during a clear', async () => {
     const [a, b] = await two()
     const { store } = a.instance
     if (store === undefined) throw new Error('there is no store')
@@ -140,7 +140,7 @@ describe('the journal of a store', () => {
     expect(a.journal.entries()).toEqual([])
   })
 
-  test('the absence of entries that another replica has lost cannot be proved', async () => {
+  test('cannot prove the absence of entries that another replica has lost', async () => {
     const url = stores.freshUrl()
     const a = await replica(url)
     await stores.run(`INSERT INTO ${stores.schemaOf(url)}.journal (replica, lost) VALUES (99, 3)`)
@@ -148,7 +148,7 @@ describe('the journal of a store', () => {
     expect(await controlOf(a).journal.page()).toMatchObject({ entries: [], dropped: 3 })
   })
 
-  test('a replica begins with the latest 10,000, and knows that there were more', async () => {
+  test('is read back with the latest 10,000 entries, and counts the older ones', async () => {
     const url = stores.freshUrl()
     const a = await replica(url)
     await callTool(a)
@@ -162,7 +162,7 @@ describe('the journal of a store', () => {
     expect(() => b.journal.expectNothing({ tool: 'ack_task' })).toThrow('no longer kept')
   })
 
-  test('a reset clears it for all', async () => {
+  test('is cleared for all by a reset', async () => {
     const [a, b] = await two()
     await callTool(a)
     await callTool(b)
@@ -173,7 +173,7 @@ describe('the journal of a store', () => {
     ]).toEqual([[], []])
   })
 
-  test('one that is off takes no part', async () => {
+  test('does not include a journal that is off', async () => {
     const url = stores.freshUrl()
     const [a, b] = [await replica(url), await replica(url, { journal: false })]
     await callTool(a)
@@ -184,7 +184,7 @@ describe('the journal of a store', () => {
 })
 
 describe('while the store is away', () => {
-  test('calls are noted and answered; the others read of them once it is back', async () => {
+  test('calls are recorded and answered; the other replicas get the entries when it is back', async () => {
     const url = stores.freshUrl()
     const wire = await layWire(url)
     const [a, b] = [await replica(wire.url), await replica(url)]
@@ -197,7 +197,7 @@ describe('while the store is away', () => {
     await until(() => b.journal.size === 1)
   })
 
-  test('nothing is proved of the others, and the journal is not cleared for them', async () => {
+  test('nothing is proved for the other replicas, and their journal is not cleared', async () => {
     const wire = await layWire(stores.freshUrl())
     const a = await replica(wire.url)
     await wire.cut()

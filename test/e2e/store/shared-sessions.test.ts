@@ -51,7 +51,7 @@ describe('a session over HTTP', () => {
     expect([batch.status, JSON.parse(batch.body)]).toEqual([200, [{ jsonrpc: '2.0', id: 1, result: {} }]])
   })
 
-  test('is of one server: another does not know it', async () => {
+  test('belongs to one server: another does not know it', async () => {
     const [a, b] = await two()
     expect((await ping(b.instanode.mcpUrl, await open(a.safebot.mcpUrl))).status).toBe(404)
   })
@@ -85,7 +85,7 @@ describe('a session over HTTP', () => {
 
   // fidelity replicas, differs: A restart ends sessions. Here: With a store they go on, because the store has
   // them.
-  test('outlives all replicas', async () => {
+  test('is kept when all replicas have ended', async () => {
     const url = stores.freshUrl()
     const first = await createUnderstudy({ store: url, databases: new RecordingDatabases() })
     const session = await open(first.safebot.mcpUrl)
@@ -100,7 +100,7 @@ describe('a session over HTTP', () => {
     expect([answer.status, answer.body]).toEqual([404, expect.stringContaining('initialize again')])
   })
 
-  test('that has gone unused for too long is no more', async () => {
+  test('that has been idle for too long has ended', async () => {
     const [a] = await two()
     const { records } = a.instance
     const session = await open(a.safebot.mcpUrl)
@@ -112,7 +112,7 @@ describe('a session over HTTP', () => {
 })
 
 describe('while the store is away', () => {
-  test('known sessions go on, of others it cannot be told, and one that was ended meanwhile is over', async () => {
+  test('known sessions continue, unknown ones are refused as temporary, and one that was ended meanwhile is over', async () => {
     const url = stores.freshUrl()
     const wire = await layWire(url)
     const [a, b] = [await replica(wire.url), await replica(url)]
@@ -127,7 +127,7 @@ describe('while the store is away', () => {
     expect((await ping(a.safebot.mcpUrl, unknown)).status).toBe(200)
   })
 
-  test('a session is opened all the same, for the replica that opens it', async () => {
+  test('a session can be opened, for the replica that opens it', async () => {
     const wire = await layWire(stores.freshUrl())
     const a = await replica(wire.url)
     await wire.cut()

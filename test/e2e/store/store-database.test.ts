@@ -26,7 +26,7 @@ async function open(url: string): Promise<StoreDatabase> {
 }
 
 describe('opening a store', () => {
-  test('ten replicas may start at once on an empty database: each finds the schema whole', async () => {
+  test('succeeds for ten replicas at once on an empty database: each finds the complete schema', async () => {
     const url = stores.freshUrl()
     const opened = await Promise.all(Array.from({ length: 10 }, () => open(url)))
     expect(opened.map(({ replica }) => replica).toSorted((a, b) => a - b)).toEqual([
@@ -40,7 +40,7 @@ describe('opening a store', () => {
     ['a newer version', 'records-5', 'store_newer', 'use that version'],
     ['an older version', 'base-1', 'store_older', 'DROP SCHEMA'],
     ['an older version', 'records-3', 'store_older', 'DROP SCHEMA'],
-  ])('a schema that %s has made is refused, and stays as it is', async (_, name, code, remedy) => {
+  ])('refuses a schema that %s has created, and does not change it', async (_, name, code, remedy) => {
     const url = stores.freshUrl()
     await open(url)
     const migrations = `${stores.schemaOf(url)}.migrations`
@@ -52,7 +52,7 @@ describe('opening a store', () => {
     expect(await stores.run(`SELECT name FROM ${migrations}`)).toEqual([{ name }])
   })
 
-  test('a schema with something else in it is refused, and stays as it is', async () => {
+  test('refuses a schema with foreign tables, and does not change it', async () => {
     const url = stores.freshUrl()
     const schema = stores.schemaOf(url)
     await stores.run(`CREATE SCHEMA ${schema}`)
@@ -62,7 +62,7 @@ describe('opening a store', () => {
     expect(tables).toEqual([{ tablename: 'theirs' }])
   })
 
-  test('a role without rights is told whose help it needs', async () => {
+  test('tells a role without rights what to ask its administrator for', async () => {
     const url = new URL(stores.freshUrl())
     const role = `poor_${stores.schemaOf(url.href)}`
     await stores.run(`CREATE ROLE ${role} LOGIN PASSWORD 'poor'`)
@@ -78,7 +78,7 @@ describe('opening a store', () => {
     await stores.run(`DROP ROLE ${role}`)
   })
 
-  test('an unreachable server or a wrong password is reported without the password', async () => {
+  test('reports an unreachable server or a wrong password without the password', async () => {
     await expect(open('postgres://u:hunter2@127.0.0.1:1/db')).rejects.toMatchObject({
       code: 'store_down',
       message: expect.stringMatching(/^(?!.*hunter2).*127\.0\.0\.1:1\/db/),
@@ -95,11 +95,11 @@ describe('opening a store', () => {
     ['postgres://host/db?schema=Drop%20table', 'schema'],
     ['postgres://host/db?pool=0', 'pool'],
     ['postgres://host/db?pool=many', 'pool'],
-  ])('%s is no store', (url, why) => {
+  ])('refuses %s as a store', (url, why) => {
     expect(() => readStoreUrl(url)).toThrow(why)
   })
 
-  test('schema, pool and what libpq knows come from the URL', () => {
+  test('takes schema, pool size and libpq options from the URL', () => {
     const { schema, pool, shown, config } = readStoreUrl(
       'postgres://u:p@h:5/d?search_path=team&pool=3&sslmode=disable',
     )
@@ -109,7 +109,7 @@ describe('opening a store', () => {
 })
 
 describe('a transaction', () => {
-  test('keeps nothing if it throws, or if what it sent ahead fails', async () => {
+  test('stores nothing if it throws, or if a statement that it sent ahead fails', async () => {
     const store = await open(stores.freshUrl())
     const failing = store.transaction(async tx => {
       await tx.query(ADD, [1])
@@ -137,7 +137,7 @@ describe('a transaction', () => {
     expect(await store.read(LOST)).toEqual([{ lost: 1 }, { lost: 2 }])
   })
 
-  test('that waits for its own turn in a deadlock is run again', async () => {
+  test('is run again if it is the victim of a deadlock', async () => {
     const store = await open(stores.freshUrl())
     const both = [0, 10]
     for (const lost of both) await store.write(ADD, [lost])
@@ -157,7 +157,7 @@ describe('a transaction', () => {
 })
 
 describe('a notification between replicas', () => {
-  test("arrives at all of them once the transaction is committed, and says whether it is one's own", async () => {
+  test('arrives at all of them after the transaction, and says whether it is the replica’s own', async () => {
     const url = stores.freshUrl()
     const [one, two] = [await open(url), await open(url)]
     const heard: [string, string, boolean][] = []
@@ -172,7 +172,7 @@ describe('a notification between replicas', () => {
     ])
   })
 
-  test('goes on after every connection was cut, and that there was a gap is told', async () => {
+  test('works after every connection was cut, and the gap is reported', async () => {
     const url = stores.freshUrl()
     const store = await open(url)
     let gaps = 0
@@ -185,7 +185,7 @@ describe('a notification between replicas', () => {
     await until(() => heard.length === 1)
   })
 
-  test('a replica is alive as long as its connection is, and keeps its number when that is cut', async () => {
+  test('shows that a replica is alive as long as it is connected, and keeps its number when it is cut', async () => {
     const url = stores.freshUrl()
     const [one, two] = [await open(url), await open(url)]
     expect(await one.read(LIVE)).toEqual([{ number: 1 }, { number: 2 }])
@@ -197,14 +197,14 @@ describe('a notification between replicas', () => {
   })
 })
 
-test('the server of a store is known without what concerns the store alone', () => {
+test("the URL of a store's server has none of the store's own options", () => {
   const { serverUrl } = readStoreUrl(
     'postgres://u:p@h:5/d?schema=team&pool=3&sslmode=disable&options=-c%20x%3D1&application_name=me',
   )
   expect(serverUrl).toBe('postgres://u:p@h:5/d?sslmode=disable')
 })
 
-test('a store that is closed while its connection comes back leaves none open', async () => {
+test('a store that is closed while it connects again leaves no connection open', async () => {
   const url = stores.freshUrl()
   const connections = () =>
     stores.run('SELECT pid FROM pg_stat_activity WHERE application_name = $1', [stores.schemaOf(url)])

@@ -40,7 +40,7 @@ describe('--store', () => {
   })
 
   test.each(['instanode', 'safebot'])(
-    '%s alone takes it as well, and its pipe is silent about it',
+    '%s alone accepts it too, and prints nothing about it to its pipe',
     async server => {
       const url = stores.freshUrl()
       const command = new Command([server, '--store', url])
@@ -53,7 +53,7 @@ describe('--store', () => {
   )
 
   test.each(['nonsense', 'redis://host/0', '', 'postgres://host/db?pool=many'])(
-    '%j is no store: one sentence, exit code 1',
+    'refuses %j as a store with one sentence and exit code 1',
     async store => {
       expect(await exitOf(['up', '--store', store])).toEqual({
         code: 1,
@@ -66,7 +66,7 @@ describe('--store', () => {
   test.each([
     ['instanode', '--connect'],
     ['safebot', 'a running service'],
-  ])('%s has nothing to keep there as a client of another', async (server, beside) => {
+  ])('is refused by %s as a client of another service', async (server, beside) => {
     const args = [server, '--connect', 'http://127.0.0.1:1', '--store', 'postgres://u:hunter2@host/db']
     expect(await exitOf(args)).toEqual({
       code: 2,
@@ -85,7 +85,7 @@ describe('--store', () => {
     })
   })
 
-  test('a role that may not make databases: one sentence, exit code 1, and nothing was made', async () => {
+  test('refuses a role that may not create databases with one sentence and exit code 1, and creates nothing', async () => {
     const url = new URL(stores.freshUrl())
     const schema = stores.schemaOf(url.href)
     const role = `modest_${schema}`
@@ -104,7 +104,7 @@ describe('--store', () => {
     await stores.run(`DROP ROLE ${role}`)
   })
 
-  test('a store of a newer version, or a role without rights: one sentence, exit code 1', async () => {
+  test('refuses a store of a newer version, or a role without rights, with one sentence and exit code 1', async () => {
     const url = stores.freshUrl()
     const schema = stores.schemaOf(url)
     await stores.run(`CREATE SCHEMA ${schema}`)

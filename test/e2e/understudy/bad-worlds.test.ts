@@ -7,7 +7,7 @@ import { createPostgres, createWebhook, listed, PAID } from '../../support/serve
 import { startUnderstudy } from '../../support/servers/understudy.js'
 import { dumpOf, textFile } from '../../support/servers/world.js'
 
-describe('a world that cannot be', () => {
+describe('an invalid world', () => {
   const account = { id: 'a', plan: 'free', token: 't' }
   it.each([
     [
@@ -30,7 +30,7 @@ describe('a world that cannot be', () => {
     ['a key that is too short', { rooms: [{ id: 'ROOM', key: 'abc' }] }, 'expected 32 bytes in base64url'],
     ['an address that is none', { provisions: [{ from: 'here', count: 1 }] }, 'expected an IP address'],
     ['no object', [], 'world is []'],
-  ])('%s is refused by its path', (_, given, expected) => {
+  ])('%s is refused with its path', (_, given, expected) => {
     expect(() => checkWorld(given, 'world')).toThrow(expected)
   })
 
@@ -116,7 +116,7 @@ describe('a world that cannot be', () => {
       'world.rooms[0].consumers[0]: at this time the room has no message number 2 for "me"',
     ],
     ['a reserved handle', { identities: [{ handle: 'admin' }] }, 'world.identities[0]: handle reserved'],
-  ])('%s is refused, and all stays as it was', async (_, world, expected) => {
+  ])('%s is refused, and nothing changes', async (_, world, expected) => {
     const understudy = await startUnderstudy()
     const account = await understudy.instanode.connect({ token: PAID })
     await createWebhook(account)
@@ -130,7 +130,7 @@ describe('a world that cannot be', () => {
     await expect(startUnderstudy({ world })).rejects.toMatchObject({ code: 'bad_world' })
   })
 
-  it('SQL that fails is refused by its place, and the databases there were are back', async () => {
+  it('with SQL that fails is refused with its place, and the earlier databases are restored', async () => {
     const understudy = await startUnderstudy()
     const account = await understudy.instanode.connect({ token: PAID })
     const { connection_url } = await createPostgres(account)
@@ -148,7 +148,7 @@ describe('a world that cannot be', () => {
     await again.end()
   })
 
-  it('an unknown name is refused with those there are', async () => {
+  it('with an unknown name is refused, with the known names', async () => {
     const understudy = await startUnderstudy()
     await expect(understudy.reset({ world: 'crowded' })).rejects.toMatchObject({
       code: 'unknown_world',
@@ -162,7 +162,7 @@ describe('a world that cannot be', () => {
     ['world.yaml', 'a: 1\na: 2', 'Map keys must be unique'],
     ['world.yaml', bomb(), 'Excessive alias count'],
     ['world.json', '{"accounts": [],}', 'cannot be read'],
-  ])('a file %s with %j is refused', async (name, text, expected) => {
+  ])('in a file %s with %j is refused', async (name, text, expected) => {
     await expect(startUnderstudy({ world: textFile(name, text) })).rejects.toMatchObject({
       code: 'unreadable_world',
       message: expect.stringContaining(expected),
@@ -171,7 +171,7 @@ describe('a world that cannot be', () => {
 })
 
 describe('understudy --world', () => {
-  it('begins there', async () => {
+  it('starts with the world', async () => {
     const path = textFile(
       'world.json',
       JSON.stringify({ accounts: [{ id: 'me', plan: 'paid', token: 'my-token' }] }),

@@ -49,7 +49,7 @@ describe('Instanode alone', () => {
     instanode.journal.expectNothing({ server: 'safebot' })
   })
 
-  it('knows no Safebot: not in faults, not in its state', async () => {
+  it('does not know Safebot: not in faults, not in its state', async () => {
     const instanode = closing(await createInstanode(MANUAL))
     const faults = [{ server: 'safebot', tool: 'ack_task', when: { nth: 1 }, do: { hang: true as const } }]
     expect(() => instanode.faults.set(faults)).toThrow('there is no server "safebot"')
@@ -77,7 +77,7 @@ describe('Safebot alone', () => {
 })
 
 describe('an instance', () => {
-  it('leaves nothing open when it is closed, whatever was under way', async () => {
+  it('leaves nothing open when it is closed, whatever is in progress', async () => {
     await nothingOpen()
     const u = await createUnderstudy(MANUAL)
     const worker = await u.safebot.connect({ handle: 'worker' })
@@ -106,7 +106,7 @@ describe('an instance', () => {
     expect(names.sort()).toEqual(['claim_task', 'create_postgres'])
   })
 
-  it('may be closed twice, and moves no time after that', async () => {
+  it('can be closed twice, and moves no time after that', async () => {
     const u = await createUnderstudy(MANUAL)
     await Promise.all([u.close(), u.close()])
     await expect(u.clock.advance(1)).rejects.toMatchObject({ code: 'clock_closed' })
@@ -128,7 +128,7 @@ describe('an instance', () => {
     await nothingOpen()
   })
 
-  it('is one of two hundred in a process, none of which knows of another', async () => {
+  it('can be one of two hundred in a process, each with its own state', async () => {
     await nothingOpen()
     const all = await Promise.all(
       Array.from({ length: 200 }, (_, at) => createUnderstudy({ clock: 'manual', seed: `seed ${at}` })),
@@ -150,7 +150,7 @@ describe('an instance', () => {
     await nothingOpen()
   })
 
-  it('lets its process end by itself, of the package as it is published', async () => {
+  it('lets its process end by itself, from the published package', async () => {
     const program = `
       import { createUnderstudy } from 'mcp-understudy'
       import { ControlClient } from 'mcp-understudy/control'

@@ -5,7 +5,7 @@ import { ok, refused, startUnderstudy } from '../../support/servers/understudy.j
 import { dumpOf } from '../../support/servers/world.js'
 
 describe('reset', () => {
-  it('goes back to the beginning, and the same calls give the same ids again', async () => {
+  it('restores the beginning, and the same calls give the same ids again', async () => {
     const understudy = await startUnderstudy()
     const account = await understudy.instanode.connect({ token: PAID })
     const agent = await understudy.safebot.connect({ handle: 'worker' })
@@ -23,7 +23,7 @@ describe('reset', () => {
     expect(await live()).toEqual(first)
   })
 
-  it('gives a new session no handle that an open one has', async () => {
+  it('gives a new session no handle of an open session', async () => {
     const understudy = await startUnderstudy()
     const handleOf = async () => {
       const agent = await understudy.safebot.connect()
@@ -44,7 +44,7 @@ describe('reset', () => {
     expect(await claiming()).not.toBe(first)
   })
 
-  it('takes faults and overlays away, and a real clock that was advanced is back at the machine’s time', async () => {
+  it('removes faults and overlays, and returns an advanced real clock to the machine’s time', async () => {
     const understudy = await startUnderstudy({ clock: 'real' })
     const began = understudy.clock.now()
     understudy.faults.set([{ server: 'safebot', tool: '*', when: { always: true }, do: { toolError: 'x' } }])
@@ -55,7 +55,7 @@ describe('reset', () => {
     expect(understudy.clock.now() - began).toBeLessThan(DAY)
   })
 
-  it('goes to another world, and back to the one it began with', async () => {
+  it('loads another world, and the first world again', async () => {
     const understudy = await startUnderstudy()
     await understudy.reset({ world: 'empty' })
     expect(await understudy.instanode.accounts()).toEqual([])
@@ -63,14 +63,14 @@ describe('reset', () => {
     expect((await understudy.instanode.accounts()).map(({ fixedToken }) => fixedToken)).toContain(FREE)
   })
 
-  it('to a world without the account has its tools say so', async () => {
+  it('makes tools say that the account is unknown if the new world has no such account', async () => {
     const understudy = await startUnderstudy()
     const account = await understudy.instanode.connect({ token: PAID })
     await understudy.reset({ world: 'empty' })
     expect(await refused(account, 'list_resources')).toContain('This world has no such account')
   })
 
-  it('that is under way when the instance is closed is done first; one that comes later is refused', async () => {
+  it('is completed when the instance is closed during it; a later one is refused', async () => {
     const understudy = await startUnderstudy()
     const resets = [understudy.reset(), understudy.reset()].map(reset =>
       reset.then(
@@ -84,7 +84,7 @@ describe('reset', () => {
     expect((await Promise.all(resets))[0]).toBe('done')
   })
 
-  it('stays flat: the last of many leaves what the first did', async () => {
+  it('needs no more memory each time: the last of many leaves what the first did', async () => {
     const understudy = await startUnderstudy()
     const agent = await understudy.safebot.connect({ handle: 'agent' })
     const first = await dumpOf(understudy)

@@ -19,7 +19,7 @@ import { call, ok, startUnderstudy, textOf } from '../../support/servers/underst
 import { until } from '../../support/until.js'
 
 describe('a snapshot', () => {
-  it('brings back resources, deliveries, caps and the time, and lets resources expire when they would have', async () => {
+  it('restores resources, deliveries, caps and the time, and resources expire as before', async () => {
     const understudy = await startUnderstudy()
     const { instanode, clock } = understudy
     const account = await instanode.connect({ token: PAID })
@@ -43,7 +43,7 @@ describe('a snapshot', () => {
     expect((await send(hook.receive_url, { body: 'late' })).status).toBe(410)
   })
 
-  it('brings back rooms, cursors and leases: a lease runs out when it would have', async () => {
+  it('restores rooms, cursors and leases, and a lease expires as before', async () => {
     const understudy = await startUnderstudy()
     const { safebot, clock } = understudy
     const [boss, worker] = [
@@ -68,7 +68,7 @@ describe('a snapshot', () => {
     expect([again.text, again.claimId === task.claimId]).toEqual(['one', false])
   })
 
-  it('brings back the names agents go by, and who is there', async () => {
+  it('restores the names and the presence of agents', async () => {
     const understudy = await startUnderstudy()
     const agent = await understudy.safebot.connect({ handle: 'agent' })
     const url = await createRoom(agent)
@@ -85,7 +85,7 @@ describe('a snapshot', () => {
     })
   })
 
-  it('brings back identities, and that a signature has been used', async () => {
+  it('restores identities and used signatures', async () => {
     const understudy = await startUnderstudy()
     const { apiUrl } = understudy.safebot
     const agent = await registeredAgent(apiUrl, 'signer', () => understudy.clock.now())
@@ -100,7 +100,7 @@ describe('a snapshot', () => {
     expect((await agent.signed(target)).status).toBe(200)
   })
 
-  it('brings back faults with their counts, and overlays', async () => {
+  it('restores faults with their counts, and overlays', async () => {
     const understudy = await startUnderstudy()
     const agent = await understudy.safebot.connect()
     understudy.faults.set([
@@ -116,7 +116,7 @@ describe('a snapshot', () => {
     expect((await agent.listTools()).tools).toHaveLength(7)
   })
 
-  it('makes a token good again that has run out since', async () => {
+  it('makes a token valid again that has expired since', async () => {
     const understudy = await startUnderstudy()
     const account = await understudy.instanode.connect({ token: PAID })
     const { token } = await ok(account, 'get_api_token')
@@ -128,7 +128,7 @@ describe('a snapshot', () => {
     expect((await call(minted, 'list_resources')).isError).not.toBe(true)
   })
 
-  it('leaves the journal: what it has recorded has happened', async () => {
+  it('does not change the journal, which records what has happened', async () => {
     const understudy = await startUnderstudy()
     const agent = await understudy.safebot.connect()
     const snapshot = await understudy.snapshot()
@@ -137,7 +137,7 @@ describe('a snapshot', () => {
     expect(understudy.journal.entries({ tool: 'create_room' })).toHaveLength(1)
   })
 
-  it('can be gone back to again, whatever was done after the first time', async () => {
+  it('can be restored several times, whatever was done in between', async () => {
     const understudy = await startUnderstudy({ databases: new RecordingDatabases() })
     const account = await understudy.instanode.connect({ token: PAID })
     await createPostgres(account, 'kept')
@@ -153,7 +153,7 @@ describe('a snapshot', () => {
     expect(structuredClone(dataOf(snapshot))).toEqual(was)
   })
 
-  it('of a real clock is gone back to in its time, and the clock ticks on', async () => {
+  it('of a real clock restores its time, and the clock ticks on', async () => {
     const understudy = await startUnderstudy({ clock: 'real' })
     const snapshot = await understudy.snapshot()
     await understudy.clock.advance(DAY)
@@ -162,7 +162,7 @@ describe('a snapshot', () => {
     await understudy.clock.advance(1)
   })
 
-  it('does not load a database engine where no database was made', async () => {
+  it('loads no database engine if no database was created', async () => {
     const databases = new RecordingDatabases()
     databases.copy = () => Promise.reject(new Error('asked for copies'))
     const understudy = await startUnderstudy({ databases })
@@ -205,7 +205,7 @@ describe('live databases', () => {
 })
 
 describe('a request that waits during a reset or a restore', () => {
-  it.each(['reset', 'restore'] as const)('is refused at once (%s); its session goes on', async how => {
+  it.each(['reset', 'restore'] as const)('is refused at once (%s); its session continues', async how => {
     const understudy = await startUnderstudy()
     const agent = await connectOverHttp(`${understudy.safebot.mcpUrl}?handle=agent`)
     const snapshot = await understudy.snapshot()
@@ -223,7 +223,7 @@ describe('a request that waits during a reset or a restore', () => {
     expect(await say(agent, await createRoom(agent), 'hello')).toBeGreaterThan(0)
   })
 
-  it('goes on waiting while a snapshot is made', async () => {
+  it('continues to wait while a snapshot is made', async () => {
     const understudy = await startUnderstudy()
     const [boss, worker] = [await understudy.safebot.connect(), await understudy.safebot.connect()]
     const url = await createRoom(boss)
@@ -234,7 +234,7 @@ describe('a request that waits during a reset or a restore', () => {
     expect((await parked)?.text).toBe('hello')
   })
 
-  it('over the HTTP API is answered 503, and an event stream ends', async () => {
+  it('over the HTTP API is answered with 503, and an event stream ends', async () => {
     const understudy = await startUnderstudy()
     const { apiUrl } = understudy.safebot
     const stream = await HttpStream.open(`${apiUrl}/api/rooms/ROOM01/events`, 'GET', {})
@@ -247,7 +247,7 @@ describe('a request that waits during a reset or a restore', () => {
   })
 
   it.each([{ delayMs: 60_000 }, { hang: true }] as const)(
-    'is refused where a fault holds it: %o',
+    'is refused if a fault holds it: %o',
     async held => {
       const understudy = await startUnderstudy()
       const agent = await understudy.safebot.connect()
@@ -262,18 +262,21 @@ describe('a request that waits during a reset or a restore', () => {
 })
 
 describe('bad input', () => {
-  it.each([undefined, null, 'snapshot', {}, { instance: 'x', at: 0 }])('%o is no snapshot', async given => {
-    const understudy = await startUnderstudy()
-    const account = await understudy.instanode.connect({ token: PAID })
-    await createWebhook(account)
-    await expect(Reflect.apply(understudy.restore, understudy, [given])).rejects.toMatchObject({
-      code: 'no_snapshot',
-      hint: 'pass the value that snapshot() returned',
-    })
-    expect(await listed(account)).toHaveLength(1)
-  })
+  it.each([undefined, null, 'snapshot', {}, { instance: 'x', at: 0 }])(
+    '%o is refused as a snapshot',
+    async given => {
+      const understudy = await startUnderstudy()
+      const account = await understudy.instanode.connect({ token: PAID })
+      await createWebhook(account)
+      await expect(Reflect.apply(understudy.restore, understudy, [given])).rejects.toMatchObject({
+        code: 'no_snapshot',
+        hint: 'pass the value that snapshot() returned',
+      })
+      expect(await listed(account)).toHaveLength(1)
+    },
+  )
 
-  it('a snapshot of another instance is refused by both names', async () => {
+  it('a snapshot of another instance is refused with both names', async () => {
     const [one, other] = [await startUnderstudy({ seed: 'one' }), await startUnderstudy({ seed: 'other' })]
     await expect(one.restore(await other.snapshot())).rejects.toMatchObject({
       code: 'foreign_snapshot',
@@ -281,7 +284,7 @@ describe('bad input', () => {
     })
   })
 
-  it('a snapshot that was discarded is refused, and takes nothing any more', async () => {
+  it('a snapshot that was discarded is refused, and keeps no further state', async () => {
     const databases = new RecordingDatabases()
     const understudy = await startUnderstudy({ databases })
     await createPostgres(await understudy.instanode.connect())
@@ -297,7 +300,7 @@ describe('bad input', () => {
     }
   })
 
-  it('nothing is put back, nor reset, once the instance is closed', async () => {
+  it('restore and reset are refused when the instance is closed', async () => {
     const understudy = await createUnderstudy({ clock: 'manual' })
     const snapshot = await understudy.snapshot()
     await understudy.close()
@@ -306,7 +309,7 @@ describe('bad input', () => {
     }
   })
 
-  it('databases that cannot be put back leave everything as it was', async () => {
+  it('databases that cannot be restored leave everything unchanged', async () => {
     const databases = new RecordingDatabases()
     const understudy = await startUnderstudy({ databases })
     const account = await understudy.instanode.connect({ token: PAID })
@@ -322,8 +325,8 @@ describe('bad input', () => {
   })
 })
 
-describe('several at once', () => {
-  it('resets, restores, snapshots, advances and calls all end, and leave an instance that works', async () => {
+describe('concurrent operations', () => {
+  it('resets, restores, snapshots, advances and calls all end, and the instance works afterwards', async () => {
     const understudy = await startUnderstudy({ databases: new RecordingDatabases() })
     const account = await understudy.instanode.connect({ token: PAID })
     const agent = await understudy.safebot.connect({ handle: 'agent' })

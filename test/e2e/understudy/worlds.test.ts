@@ -17,17 +17,17 @@ const FIXTURES = join(import.meta.dirname, '../../../fixtures/worlds')
 const NAMES = readdirSync(FIXTURES).flatMap(file => /^(.*)\.json$/.exec(file)?.[1] ?? [])
 const CONTRACTS = ['documented', 'observed'] as const
 
-describe('the worlds there are', () => {
+describe('the built-in worlds', () => {
   it('are five', () => {
     expect(NAMES.sort()).toEqual(['busy', 'default', 'empty', 'multi-tenant', 'near-limits'])
   })
 
-  it('default is what an instance begins with that asks for none', () => {
+  it('default is the world of an instance without the option', () => {
     expect(JSON.parse(readFileSync(join(FIXTURES, 'default.json'), 'utf8'))).toEqual(DEFAULT_WORLD)
   })
 
   it.each(CONTRACTS.flatMap(contract => NAMES.map(world => [world, contract] as const)))(
-    '%s comes about under the %s contract, and is the same again with the same seed and after a reset',
+    '%s has the %s contract, and is the same again with the same seed and after a reset',
     async (world, contract) => {
       const options = () => ({ world, contract, databases: new RecordingDatabases() })
       // The recording databases run no SQL.
@@ -50,7 +50,7 @@ describe('the worlds there are', () => {
     expect(await understudy.instanode.accounts()).toEqual([])
   })
 
-  it('busy has databases with data, receivers with deliveries, and rooms in which work is under way', async () => {
+  it('busy has databases with data, receivers with deliveries, and rooms with claimed tasks', async () => {
     const understudy = await startUnderstudy({ world: 'busy' })
     const account = await understudy.instanode.connect({ token: PAID })
     const resources = await listed(account)
@@ -81,7 +81,7 @@ describe('the worlds there are', () => {
     await ok(acme, 'claim_token', { token: 'dddddddd-0000-4000-8000-000000000002' })
   })
 
-  it('near-limits is one step from each', async () => {
+  it('near-limits is one step from each limit', async () => {
     const understudy = await startUnderstudy({ world: 'near-limits' })
     const { instanode, safebot, clock } = understudy
     const nearCap = await instanode.connect({ address: '203.0.113.99' })
@@ -113,7 +113,7 @@ describe('the worlds there are', () => {
     expect((await listed(account)).map(({ name }) => name)).not.toContain('nearly over')
   })
 
-  it('near-limits has a database that takes little more', async () => {
+  it('near-limits has a database with little space left', async () => {
     const understudy = await startUnderstudy({ world: 'near-limits' })
     const made = JSON.stringify(dataOf(await understudy.snapshot()))
     const client = await connected(/postgres:[^"]*/.exec(made)?.[0] ?? '')
@@ -124,8 +124,8 @@ describe('the worlds there are', () => {
   })
 })
 
-describe('a world of one’s own', () => {
-  it('is given as data; its times are those before the start', async () => {
+describe('a user’s own world', () => {
+  it('is given as data, with times relative to the start', async () => {
     const world: World = {
       accounts: [{ id: 'me', plan: 'paid', token: 'my-token' }],
       receivers: [
@@ -146,7 +146,7 @@ describe('a world of one’s own', () => {
     expect((await claim(agent, url))?.text).toBe('do it')
   })
 
-  it('is lived through: what was free is over after 24 hours, and what was made today counts', async () => {
+  it("changes as time passes: free resources expire after 24 hours, and today's creations count", async () => {
     const receivers = ['P2D', 'PT0S', 'PT0S', 'PT0S', 'PT0S'].map((ago, nth) => ({ name: `${nth}`, ago }))
     const understudy = await startUnderstudy({ world: { receivers } })
     const caller = await understudy.instanode.connect()
@@ -155,7 +155,7 @@ describe('a world of one’s own', () => {
     expect(await dumpOf(understudy)).toContain('"status":"expired"')
   })
 
-  it('is read from YAML as well', async () => {
+  it('can be YAML', async () => {
     const path = textFile(
       'world.yaml',
       'accounts:\n  - {id: me, plan: free, token: &t my-token}\nrooms:\n  - id: *t\n',
@@ -165,7 +165,7 @@ describe('a world of one’s own', () => {
     expect(understudy.safebot.roomUrl('my-token')).toMatch(/\/room\/my-token#k=[\w-]{43}$/)
   })
 
-  it('shows the URLs of its rooms, and names them where another is asked for', async () => {
+  it('shows the URLs of its rooms, and names them if another is requested', async () => {
     const understudy = await startUnderstudy({
       world: 'multi-tenant',
       databases: new RecordingDatabases(),

@@ -23,7 +23,7 @@ describe('a base URL', () => {
     'http://:secret@127.0.0.1',
     'http://127.0.0.1/?a=1',
     'http://127.0.0.1/#a',
-  ])('%j is none, and is named', text => {
+  ])('%j is refused by its value', text => {
     expect(() => readBaseUrl(text)).toThrow(`--connect is ${JSON.stringify(text)}`)
   })
 })

@@ -11,7 +11,7 @@ function real(): Clock {
 }
 
 describe('a clock that is set', () => {
-  it('stands still once it is manual, and ticks on from there once it is real', async () => {
+  it('stands still when it becomes manual, and ticks from there when it becomes real', async () => {
     const clock = real()
     await clock.set({ mode: 'manual', now: '2026-01-01T00:00:00Z' })
     expect(clock.snapshot()).toEqual({ mode: 'manual', now: MANUAL_START })
@@ -24,7 +24,7 @@ describe('a clock that is set', () => {
     expect(clock.now()).toBeLessThan(MANUAL_START + 24 * 3600_000)
   })
 
-  it('wakes what falls due on the way, each at its own time', async () => {
+  it('wakes all due work on the way, each wake-up at its own time', async () => {
     const clock = manual()
     const seen: number[] = []
     clock.wakeAt(200, () => void seen.push(clock.now()))
@@ -35,7 +35,7 @@ describe('a clock that is set', () => {
     expect(seen).toEqual([100, 200])
   })
 
-  it('goes back if it is manual: what waited for the instants in between waits anew', async () => {
+  it('can go back if it is manual, and work that was due in between waits again', async () => {
     const clock = manual()
     await clock.advance(1000)
     const wake = vi.fn()
@@ -47,7 +47,7 @@ describe('a clock that is set', () => {
     expect(wake).toHaveBeenCalledOnce()
   })
 
-  it('goes back as a real one only by becoming manual', async () => {
+  it('can go back as a real clock only by becoming manual', async () => {
     const clock = real()
     const before = clock.now()
     await expect(clock.set({ now: 0 })).rejects.toMatchObject({ code: 'clock_backwards' })
@@ -56,7 +56,7 @@ describe('a clock that is set', () => {
     expect([clock.mode, clock.now()]).toEqual(['manual', 0])
   })
 
-  it('takes back what it showed, in either mode, and runs nothing by that', async () => {
+  it('restores the time of a snapshot in either mode, without running wake-ups', async () => {
     const clock = real()
     await clock.set({ mode: 'manual', now: 1000 })
     const wake = vi.fn()
@@ -86,7 +86,7 @@ describe('a clock that is set', () => {
     expect(clock.snapshot()).toEqual({ mode: 'manual', now: 0 })
   })
 
-  it('goes no further than the year 9999, and nowhere once it is closed', async () => {
+  it('cannot pass the year 9999, or move after it was closed', async () => {
     const clock = manual()
     await expect(clock.advance(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: 'bad_advance' })
     expect(clock.now()).toBe(0)
@@ -108,7 +108,7 @@ describe('a manual clock', () => {
     expect(clock.now()).toBe(60_000)
   })
 
-  it('runs what falls due in due order, each at its own time, whatever the order it was set in', async () => {
+  it('runs due work in the order of its times, whatever the order in which it was set', async () => {
     const clock = manual()
     const seen: [string, number][] = []
     clock.wakeAt(300, () => void seen.push(['c', clock.now()]))
@@ -125,7 +125,7 @@ describe('a manual clock', () => {
     expect(clock.now()).toBe(1000)
   })
 
-  it('runs what a wake-up sets going within the same advance', async () => {
+  it('runs the work that a wake-up starts within the same advance', async () => {
     const clock = manual()
     const seen: number[] = []
     const again = () => {
@@ -137,7 +137,7 @@ describe('a manual clock', () => {
     expect(seen).toEqual([10, 20, 30])
   })
 
-  it('wakes at the very instant and not a millisecond before', async () => {
+  it('wakes at the exact instant and not a millisecond before', async () => {
     const clock = manual()
     const wake = vi.fn()
     clock.wakeAt(60_000, wake)
@@ -147,7 +147,7 @@ describe('a manual clock', () => {
     expect(wake).toHaveBeenCalledOnce()
   })
 
-  it('resolves an advance when what it woke has settled, continuations and tracked work included', async () => {
+  it('resolves an advance when the woken work has settled, with its continuations and tracked work', async () => {
     const clock = manual()
     const seen: string[] = []
     clock.wakeAt(1, async () => {
@@ -164,7 +164,7 @@ describe('a manual clock', () => {
     expect(seen).toEqual(['own promise at 1', 'tracked at 1', 'next at 2'])
   })
 
-  it('does not run what was taken back', async () => {
+  it('does not run cancelled work', async () => {
     const clock = manual()
     const wake = vi.fn()
     const wakeup = clock.wakeAt(10, wake)
@@ -180,7 +180,7 @@ describe('a manual clock', () => {
     expect(await Promise.all([clock.advance(10), clock.advance(5)])).toEqual([10, 15])
   })
 
-  it('goes on after a wake-up that throws, and reports it', async () => {
+  it('continues after a wake-up that throws, and reports the error', async () => {
     const errors: unknown[] = []
     const clock = new Clock({ mode: 'manual', start: 0, onError: error => errors.push(error) })
     const wake = vi.fn()
@@ -203,7 +203,7 @@ describe('a manual clock', () => {
     expect(clock.now()).toBe(0)
   })
 
-  it('refuses to advance once closed', async () => {
+  it('refuses to advance after it was closed', async () => {
     const clock = manual()
     clock.close()
     await expect(clock.advance(1)).rejects.toMatchObject({ code: 'clock_closed' })
@@ -231,14 +231,14 @@ describe('a real clock', () => {
     expect(now).toBeLessThanOrEqual(machineNow())
   })
 
-  it('fires when its time has come', async () => {
+  it('wakes work when its time has come', async () => {
     const clock = real()
     const instant = clock.now() + 5
     await new Promise<void>(resolve => void clock.wakeAt(instant, resolve))
     expect(clock.now()).toBeGreaterThanOrEqual(instant)
   })
 
-  it('can be jumped forward, and ticks on from there', async () => {
+  it('can be moved forward, and ticks from there', async () => {
     const clock = real()
     const before = clock.now()
     const wake = vi.fn(() => expect(clock.now()).toBe(before + 60_000))
@@ -250,7 +250,7 @@ describe('a real clock', () => {
   })
 })
 
-describe('the word for a clock', () => {
+describe('the specification of a clock', () => {
   it('reads real, manual and manual@instant', () => {
     expect(readClockSpec('real')).toEqual({ mode: 'real' })
     expect(readClockSpec('manual')).toEqual({ mode: 'manual' })

@@ -12,14 +12,14 @@ function start({ maxBuckets = 100 } = {}) {
 }
 
 describe('a token bucket', () => {
-  it('holds its capacity, and no more however long it rests', async () => {
+  it('never has more tokens than its capacity', async () => {
     const { clock, taken } = start()
     expect(taken('a', 30)).toBe(20)
     await clock.advance(3_600_000)
     expect(taken('a', 30)).toBe(20)
   })
 
-  it('is refilled as time passes, a token at its own instant', async () => {
+  it('is refilled as time passes, each token at its own instant', async () => {
     const { clock, taken } = start()
     taken('a', 20)
     await clock.advance(99)
@@ -30,21 +30,21 @@ describe('a token bucket', () => {
     expect(taken('a', 50)).toBe(10)
   })
 
-  it('is not drained further by those it refuses', async () => {
+  it('loses no tokens by refused requests', async () => {
     const { clock, taken } = start()
     taken('a', 1000)
     await clock.advance(100)
     expect(taken('a', 1)).toBe(1)
   })
 
-  it('is its key’s own', () => {
+  it('is separate for each key', () => {
     const { taken } = start()
     expect([taken('a', 30), taken('b', 30)]).toEqual([20, 20])
   })
 })
 
 describe('token buckets', () => {
-  it('forget those that are full again', async () => {
+  it('are deleted when they are full again', async () => {
     const { clock, buckets } = start()
     for (const key of ['a', 'b', 'c']) buckets.take(key)
     await clock.advance(100)
@@ -52,7 +52,7 @@ describe('token buckets', () => {
     expect(buckets.size).toBe(1)
   })
 
-  it('remember a bounded number: the one that has rested longest goes', () => {
+  it('are limited in number: the one that was unused for longest is deleted', () => {
     const { buckets, taken } = start({ maxBuckets: 3 })
     taken('rested', 20)
     for (const key of ['b', 'c', 'd']) taken(key, 20)

@@ -12,7 +12,7 @@ async function read(text: string, size: number): Promise<StreamEvent[]> {
 }
 
 describe('the events of the control plane', () => {
-  it.each(['\n', '\r\n'])('are read whatever ends their lines (%j), and wherever they are cut', async end => {
+  it.each(['\n', '\r\n'])('are read with any line ending (%j), and however they are cut', async end => {
     const lines = [': still here', '', 'event: ended', 'id: 7', 'data: {"ä":', 'data: 1}', '']
     const text = [...lines, 'event:cleared', 'id:8', 'data', '', 'data: {}', '', 'event: never', ''].join(end)
     for (const size of [1, 2, 3, 1000]) {

@@ -16,7 +16,7 @@ const ENTRY: AuditEntry = {
   upstream: null,
 }
 
-it('the record of gateways keeps the last calls, numbers those of all in one order, and says what it has let go', () => {
+it('the record of gateways keeps the last calls, numbers the calls of all gateways together, and counts the dropped ones', () => {
   const record = new GatewayRecord(() => undefined)
   for (let at = 0; at < 20_000; at++) record.judged(at % 2 === 0 ? 'instanode' : 'safebot', ENTRY)
   const { entries, next, dropped } = record.page({ limit: 2 })

@@ -30,7 +30,7 @@ async function isOver(work: Promise<unknown>): Promise<boolean> {
 }
 
 describe('a scene', () => {
-  it('is told with its number and title, and what it is about', async () => {
+  it('is printed with its number, its title and its subject', async () => {
     const { narrator, told } = setUp()
     await narrator.play([scene('one'), scene('two')], undefined)
     expect(told()).toBe('\n[1/2] one\n\n  about one\n\n\n[2/2] two\n\n  about two\n\n')
@@ -58,7 +58,7 @@ describe('a scene', () => {
 })
 
 describe('a step', () => {
-  it('says who did what, what that one saw, and what the upstream has of it', async () => {
+  it('prints who did what, what the caller saw, and what reached the upstream', async () => {
     const { narrator, upstream, told } = setUp()
     upstream.push('not reached')
     await narrator.step('ben', 'calls it', 'denied')
@@ -93,7 +93,7 @@ describe('the pace', () => {
     await until(() => isOver(step))
   })
 
-  it('does not wait when it is to be fast, nor behind the last scene', async () => {
+  it('does not wait with --fast, nor after the last scene', async () => {
     for (const [fast, titles] of [
       [true, ['one', 'two']],
       [false, ['two']],

@@ -26,19 +26,19 @@ function dueOn(table: FaultTable, count: number): number[] {
   )
 }
 
-describe('a fault comes', () => {
+describe('a fault is injected', () => {
   it.each([
     [{ nth: 2 }, [2]],
     [{ first: 3 }, [1, 2, 3]],
     [{ every: 2 }, [2, 4, 6]],
     [{ always: true }, [1, 2, 3, 4, 5, 6]],
-  ] as const)('%j: on calls %j', (when, calls) => {
+  ] as const)('%j: in calls %j', (when, calls) => {
     const table = tableOf(fault({ when }))
     expect(dueOn(table, 6)).toEqual(calls)
     expect(table.list()).toEqual([{ ...fault({ when }), hits: calls.length }])
   })
 
-  it('on calls of its own server and tool alone, unless it is for every tool', () => {
+  it('only in calls of its server and tool, unless it is for every tool', () => {
     const table = tableOf(fault())
     expect(table.due('safebot', 'claim_task')).toBeUndefined()
     expect(table.due('instanode', 'ack_task')).toBeUndefined()
@@ -47,7 +47,7 @@ describe('a fault comes', () => {
     expect(table.due('safebot', 'anything')).toMatchObject({ act: FAILS })
   })
 
-  it('with all delays that are due, and before the others that are', () => {
+  it('with all delays that are due, and before the others that are due', () => {
     const table = tableOf(
       fault({ do: { delayMs: 10 } }),
       fault({ when: { nth: 1 } }),
@@ -59,7 +59,7 @@ describe('a fault comes', () => {
     expect(table.list().map(({ hits }) => hits)).toEqual([2, 1, 1, 2])
   })
 
-  it('inside another tool only as an error, and is not counted there otherwise', () => {
+  it('inside another tool only as an error, and is otherwise not counted there', () => {
     const table = tableOf(
       fault({ do: { hang: true }, when: { nth: 1 } }),
       fault({ tool: '*', when: { nth: 2 } }),
@@ -72,7 +72,7 @@ describe('a fault comes', () => {
 })
 
 describe('a table of faults', () => {
-  it('says which of them never came', () => {
+  it('lists the faults that were never injected', () => {
     const table = tableOf(fault({ when: { nth: 3 } }), fault())
     dueOn(table, 2)
     expect(() => table.expectAllHit()).toThrow(
@@ -82,7 +82,7 @@ describe('a table of faults', () => {
     expect(() => table.expectAllHit()).not.toThrow()
   })
 
-  it('is put back as it was, counts and all', () => {
+  it('is restored with its counts', () => {
     const table = tableOf(fault({ when: { nth: 2 } }))
     dueOn(table, 1)
     const snapshot = table.snapshot()
@@ -119,7 +119,7 @@ describe('an invalid fault is refused by name, and changes nothing', () => {
     expect(table.list()).toEqual([{ ...fault(), hits: 0 }])
   })
 
-  it('with those there are', () => {
+  it('with the known faults', () => {
     const table = tableOf()
     expect(() => table.set([fault({ server: 'x' })])).toThrow(
       expect.objectContaining({ code: 'unknown_server', hint: 'there are safebot, instanode' }),

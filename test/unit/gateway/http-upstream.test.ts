@@ -167,17 +167,17 @@ describe('the HTTP client of the gateway', () => {
       `HTTP/1.1 200 OK\r\n${'a: b\r\n'.repeat(20_000)}`,
       [expect.stringContaining('not HTTP')],
     ],
-  ])('makes an error of %s', async (_, answer, expected) => {
+  ])('reports %s as an error', async (_, answer, expected) => {
     const { upstream } = await upstreamOf(socket => void socket.write(answer))
     expect(await ask(upstream)).toEqual(expected)
   })
 
-  it('reads to the end of the connection where nothing else tells the end', async () => {
+  it('reads up to the end of the connection if nothing else marks the end', async () => {
     const { upstream } = await upstreamOf(socket => void socket.end('HTTP/1.0 200 OK\r\n\r\nbody'))
     expect(await ask(upstream)).toEqual([200, 'body'])
   })
 
-  it('makes an error of half an answer, and does not ask again', async () => {
+  it('reports an incomplete answer as an error, and does not send the request again', async () => {
     let asked = 0
     const { upstream } = await upstreamOf(socket => {
       asked++
@@ -191,7 +191,7 @@ describe('the HTTP client of the gateway', () => {
     expect(asked).toBe(3)
   })
 
-  it('has nothing more to do with an upstream that says more than it was asked', async () => {
+  it('closes the connection to an upstream that sends more than one answer to a request', async () => {
     const { upstream, connections } = await upstreamOf(
       socket => void socket.write(good('one') + good('smuggled')),
     )

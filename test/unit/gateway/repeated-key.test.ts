@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { repeatedKey } from '../../../servers/gateway/messages.js'
 
-describe('a key that stands twice in one object', () => {
+describe('a repeated key in one object', () => {
   it.each([
     ['{"a":1,"a":2}', 'a'],
     ['{"a":{"b":[{"c":1,"c":2}]}}', 'c'],
@@ -25,7 +25,7 @@ describe('a key that stands twice in one object', () => {
     '{"a":"\\"a\\":1,\\"a\\":2"}',
     '"a"',
     '{"a\\\\":1,"a":2}',
-  ])('is not seen where there is none: %s', json => {
+  ])('is not reported where there is none: %s', json => {
     expect(repeatedKey(json, JSON.parse(json))).toBeUndefined()
   })
 
@@ -34,7 +34,7 @@ describe('a key that stands twice in one object', () => {
     expect(repeatedKey(json, JSON.parse(json))).toBe('a')
   })
 
-  it('is not seen in whatever a writer of JSON has written, with spaces or without', () => {
+  it('is not reported in any output of JSON.stringify, with spaces or without', () => {
     fc.assert(
       fc.property(fc.json(), fc.constantFrom(0, 1), (json, indent) => {
         const value: unknown = JSON.parse(json)

@@ -23,7 +23,7 @@ const EXPECTED = [
 ]
 
 describe('server-sent events', () => {
-  it.each(['\n', '\r\n', '\r'])('are read whatever ends their lines (%j), and wherever they are cut', end => {
+  it.each(['\n', '\r\n', '\r'])('are read with any line ending (%j), and however they are cut', end => {
     const lines = ['event: message', 'data: {"ä":1}', 'id:7', '', ': still here', 'data: one', 'data:two', '']
     const more = ['unknown: x', 'id: 8', 'retry: 100', 'data', '', 'data: never ended', '']
     const bytes = Buffer.from([...lines, ...more].join(end))
@@ -38,7 +38,7 @@ describe('server-sent events', () => {
     expect(read([Buffer.from(EXPECTED.map(eventText).join(''))]).events).toEqual(EXPECTED)
   })
 
-  it('may be long', () => {
+  it('can be long', () => {
     const data = 'x'.repeat(8 * 1024 * 1024)
     const bytes = Buffer.from(`data: ${data}\n\n`)
     const pieces: Buffer[] = []
@@ -46,7 +46,7 @@ describe('server-sent events', () => {
     expect(read(pieces).events).toEqual([{ ...none, data }])
   })
 
-  it('are given up past 64 Mi characters, whether they have one line or many', () => {
+  it('are refused over 64 Mi characters, in one line or in many', () => {
     for (const piece of ['x'.repeat(1024 * 1024), `${'x'.repeat(1024 * 1024)}\ndata: `]) {
       let tooLong = 0
       const reader = new EventReader({

@@ -76,20 +76,20 @@ it.each(['/healthz', '/health/', '/Health', '//health', '/rooms', '/rooms/', '/r
   },
 )
 
-it('knows the methods of a path, in the order of declaration', async () => {
+it('lists the methods of a path in the order of declaration', async () => {
   expect(await ask(await start(), 'DELETE', '/rooms/abc/messages')).toEqual({
     path: '/rooms/abc/messages',
     allowedMethods: ['POST', 'GET'],
   })
 })
 
-it('passes on the error of the router for half an escape', async () => {
+it("passes on the router's error for an incomplete escape", async () => {
   expect(await ask(await start(), 'GET', '/rooms/%zz')).toEqual({
     error: "URIError: Failed to decode param '%zz'",
   })
 })
 
-it('gives an operation the bytes of the body, or says that they are too many', async () => {
+it('gives an operation the bytes of the body, or reports that they are too many', async () => {
   const url = await start([
     operation({
       method: 'POST',
@@ -105,7 +105,7 @@ it('gives an operation the bytes of the body, or says that they are too many', a
   expect(await post('x'.repeat(11))).toEqual({ bytes: '', tooLarge: true })
 })
 
-it('tells an operation that its caller has hung up', async () => {
+it('reports to an operation that its caller has hung up', async () => {
   let called: (signal: AbortSignal) => void = () => undefined
   const signalled = new Promise<AbortSignal>(resolve => {
     called = resolve

@@ -86,7 +86,7 @@ describe('the guard of a listener', () => {
     '',
   ])('refuses Origin %j', origin => expect(guard.refusal({ host, origin })).toContain('Origin'))
 
-  it('that takes its own pages only refuses those of another port', () => {
+  it('for own pages only refuses those of another port', () => {
     const own = new Guard([], true)
     expect(own.refusal({ host, origin: 'http://127.0.0.1:4802' })).toBeUndefined()
     expect(own.refusal({ host: 'localhost:4802', origin: 'http://LOCALHOST:4802' })).toBeUndefined()
@@ -100,7 +100,7 @@ describe('the guard of a listener', () => {
     }
   })
 
-  it('accepts the names it was given, an IPv6 address among them', () => {
+  it('accepts configured names, an IPv6 address among them', () => {
     const named = new Guard(['Understudy.Test', 'fd00::1'])
     expect(named.refusal({ host: 'understudy.test:4802' })).toBeUndefined()
     expect(named.refusal({ host: '[fd00::1]:4802' })).toBeUndefined()

@@ -8,7 +8,7 @@ function caller(headers: Record<string, string>, remoteAddress?: string) {
 describe('the address of a caller', () => {
   const forwarded = { 'x-forwarded-for': '203.0.113.1, 10.0.0.1' }
 
-  it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])('is what a proxy at %s says', proxy => {
+  it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])('is the address that a proxy at %s names', proxy => {
     expect(caller(forwarded, proxy).address).toBe('203.0.113.1')
   })
 
@@ -21,7 +21,7 @@ describe('the address of a caller', () => {
     },
   )
 
-  it('is this machine for a pipe, and for a proxy that says nothing', () => {
+  it('is this machine for a pipe, and for a proxy that names no address', () => {
     expect(caller({}).address).toBe('127.0.0.1')
     expect(caller({ 'x-forwarded-for': ' , ' }, '::1').address).toBe('::1')
   })

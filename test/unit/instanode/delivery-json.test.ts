@@ -13,12 +13,12 @@ describe('a delivery in the log', () => {
     expect(entryOf(raw).headers).toEqual({ 'X-Request-Id': '1', 'X-Tag': 'a, b', 'Content-Length': '0' })
   })
 
-  it('keeps a header that is named like a part of every object', () => {
+  it('keeps a header whose name is a member of every object', () => {
     expect(goJson(entryOf(['__proto__', 'x']).headers)).toBe('{"__proto__":"x"}')
   })
 
   // fidelity instanode/http, same: A body that is text is shown as it is, with NUL characters.
-  it('shows a text as it is, NUL included, and anything else in base64', () => {
+  it('shows a text unchanged, also with NUL, and any other body in base64', () => {
     expect(entryOf([], Buffer.from('é\0'))).toMatchObject({ body: 'é\0', encoding: 'utf8' })
     expect(entryOf([], Buffer.from([0xff, 0, 1]))).toMatchObject({ body: '/wAB', encoding: 'base64' })
     expect(entryOf([])).toMatchObject({ body: '', encoding: 'utf8' })
@@ -39,7 +39,7 @@ describe('JSON as the service writes it', () => {
   })
 
   // fidelity instanode/http, same: JSON escapes `<`, `>` and `&`.
-  it('escapes characters that could end a script', () => {
+  it('escapes characters that can end a script', () => {
     const text = '<script>&'
     expect(goJson({ text })).toBe('{"text":"\\u003cscript\\u003e\\u0026"}')
     expect(JSON.parse(goJson({ text }))).toEqual({ text })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { describeDelivery } from '../../../servers/instanode/control.js'
 
-it('shows the first 2,000 characters of a body, and no part of a secret that stands at their end', () => {
+it('shows the first 2,000 characters of a body, and no part of a secret at their end', () => {
   const shown = (text: string) => {
     const body = Buffer.from(text)
     const request = { id: 'i', method: 'POST', path: '/p', query: '', rawHeaders: [] }

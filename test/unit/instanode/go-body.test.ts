@@ -47,17 +47,17 @@ describe('one field of a body, as Go decodes it', () => {
     expect(read(body)).toEqual({ text: '', decoded: false })
   })
 
-  it('keeps what came before a value of the wrong type, and tells of it', () => {
+  it('keeps what came before a value of the wrong type, and reports the value', () => {
     expect(read('{"token":"a","token":{}}')).toEqual({ text: 'a', decoded: false })
   })
 
-  it('goes 10,000 levels deep and no deeper', () => {
+  it('can have 10,000 levels, and no more', () => {
     const nested = (depth: number) => `{"x":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)},"token":"a"}`
     expect(read(nested(10_000))).toEqual({ text: 'a', decoded: true })
     expect(read(nested(10_001))).toEqual({ text: '', decoded: false })
   })
 
-  it('takes a mebibyte of escapes in its stride', () => {
+  it('decodes a mebibyte of escapes quickly', () => {
     expect(read(`{"token":"${'\\n'.repeat(500_000)}"}`).text).toHaveLength(500_000)
     expect(read('"'.repeat(1_000_000)).decoded).toBe(false)
     expect(read('['.repeat(1_000_000)).decoded).toBe(false)

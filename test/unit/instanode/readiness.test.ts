@@ -15,7 +15,7 @@ function start() {
   return { machine, store, databases, readiness }
 }
 
-it('all parts that answer are ok, and leave no alarm behind', async () => {
+it('all parts that answer are ok, and leave no pending timer', async () => {
   const { readiness, machine } = start()
   expect(await readiness.check()).toEqual(OK)
   expect(machine.pending).toBe(0)

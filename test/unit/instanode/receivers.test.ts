@@ -48,7 +48,7 @@ it('a delivery that cannot be stored is accepted, and the server log has the cau
   expect([errors.length, heard.length]).toEqual([1, 0])
 })
 
-it('a receiver that is closed, or of a state that was replaced, keeps no delivery that is under way', async () => {
+it('a receiver that is closed, or of a state that was replaced, keeps no delivery that is in progress', async () => {
   const store = new InstanodeStore(new MemoryRecords())
   const delivery = { ...REQUEST, id: 'one', receivedAt: 0 }
   const begun = await store.generation()

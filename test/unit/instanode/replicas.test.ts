@@ -52,7 +52,7 @@ function follow() {
   return { did, there, close }
 }
 
-test('a replica acts on what others tell it, and not on what it has told itself', () => {
+test('a replica follows the notices of other replicas, and ignores its own', () => {
   const { did, there } = follow()
   for (const own of [false, true]) there.news({ own, detail: '17' })
   there.delivery('token', 'id')
@@ -60,14 +60,14 @@ test('a replica acts on what others tell it, and not on what it has told itself'
   expect(did).toEqual(['watch 17', 'heard token id', 'replaced'])
 })
 
-test('it looks for itself when a notice was lost, or may have been', () => {
+test('a replica reads by itself when a notice was lost, or may have been', () => {
   const { did, there } = follow()
   there.news({ own: false, detail: undefined })
   there.gap()
   expect(did).toEqual(['resume', 'resume'])
 })
 
-test('it is silent about a store that is away, and does nothing once it is closed', async () => {
+test('a replica logs nothing while a store is away, and does nothing after it was closed', async () => {
   const { did, there, close } = follow()
   there.away = true
   there.gap()

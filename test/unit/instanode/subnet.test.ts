@@ -10,7 +10,7 @@ describe('the subnet of an address', () => {
     ['2001:db8:1::1', '2001:db8:1:ffff:ffff::9'],
     ['2001:0db8:0001:0000::1', '2001:db8:1::2'],
     ['not an address', 'not an address'],
-  ])('%s and %s share one', (a, b) => {
+  ])('%s and %s have the same', (a, b) => {
     expect(subnetOf(a)).toBe(subnetOf(b))
   })
 
@@ -21,7 +21,7 @@ describe('the subnet of an address', () => {
     ['::1', '127.0.0.1'],
     ['1', '0.0.0.1'],
     ['not an address', 'another'],
-  ])('%s and %s do not', (a, b) => {
+  ])('%s and %s have different ones', (a, b) => {
     expect(subnetOf(a)).not.toBe(subnetOf(b))
   })
 

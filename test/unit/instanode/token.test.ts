@@ -29,7 +29,7 @@ describe('a resource token', () => {
     expect(() => readToken(text)).toThrow(expect.objectContaining({ status: 400, code: 'invalid_token' }))
   })
 
-  it('is not repeated at length when it is refused', () => {
+  it('is not repeated in full when it is refused', () => {
     expect(() => readToken('x'.repeat(100_000))).toThrow(/^.{0,200}$/)
   })
 })

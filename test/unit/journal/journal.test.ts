@@ -13,7 +13,7 @@ import { arrival } from '../../support/arrival.js'
 
 const clock = () => new Clock({ mode: 'manual' })
 
-it('keeps what came in, in order, with the instance’s time and how it ended', () => {
+it('keeps requests in order, with the instance’s time and their outcome', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   const entry = journal.open(arrival({ raw: '{"x":1}' }))
   expect(entry.outcome).toBeUndefined()
@@ -26,7 +26,7 @@ it('keeps what came in, in order, with the instance’s time and how it ended', 
   expect(entry).toMatchObject({ at: '2026-01-01T00:00:00.000Z', requestBytes: 7, responseBytes: 12 })
 })
 
-it('ends an entry once', () => {
+it('records the end of an entry once', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   const entry = journal.open(arrival())
   journal.close(entry, 'aborted')
@@ -34,7 +34,7 @@ it('ends an entry once', () => {
   expect(entry).toMatchObject({ outcome: 'aborted', responseBytes: 0 })
 })
 
-it('filters by every field that is named', () => {
+it('filters by every given field', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   journal.close(journal.open(arrival()), 'ok')
   journal.close(journal.open(arrival({ tool: 'ack_task' })), 'tool_error')
@@ -42,7 +42,7 @@ it('filters by every field that is named', () => {
   expect(journal.entries({ tool: 'ack_task', outcome: 'ok' })).toHaveLength(0)
 })
 
-it('lets go of the oldest past its bounds and counts them', () => {
+it('drops the oldest entries over its limits, and counts them', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxEntries: 100 })
   for (let count = 0; count < 1000; count++) journal.open(arrival())
   expect(journal.entries()).toHaveLength(100)
@@ -50,7 +50,7 @@ it('lets go of the oldest past its bounds and counts them', () => {
   expect(journal.dropped).toBe(900)
 })
 
-it('bounds the bytes it keeps, but always keeps the latest', () => {
+it('limits the bytes that it keeps, but always keeps the latest entry', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxBytes: 1000 })
   for (let count = 0; count < 10; count++) journal.open(arrival({ raw: 'x'.repeat(400) }))
   expect(journal.entries()).toHaveLength(2)
@@ -79,7 +79,7 @@ it('keeps no answer that is longer than 64 KiB', () => {
   expect(journal.find(2).answer).toBeNull()
 })
 
-it('masks secret headers but shows that they were there', () => {
+it('masks secret headers, but shows their names', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   const headers = { authorization: 'Bearer sesame', cookie: 'session=sesame', 'x-safebot-handle': 'alice' }
   const entry = journal.open(arrival({ headers }))
@@ -166,7 +166,7 @@ it('appends ended entries to a file that only its owner may read', async () => {
   expect((await stat(path)).mode & 0o777).toBe(0o600)
 })
 
-it.each([false, true])('begins a new line where the file ends in half a one (sync: %s)', async sync => {
+it.each([false, true])('begins a new line if the file ends in the middle of one (sync: %s)', async sync => {
   const dir = await mkdtemp(join(tmpdir(), 'journal-'))
   onTestFinished(() => rm(dir, { recursive: true }))
   const path = join(dir, 'journal.jsonl')
@@ -179,7 +179,7 @@ it.each([false, true])('begins a new line where the file ends in half a one (syn
   expect(await readFile(path, 'utf8')).toBe('{"seq":1}\n{"seq":2,"at":"20\n{"seq":3}\n{"seq":4}\n')
 })
 
-it('has an entry in the file at once if it is to be synced', async () => {
+it('writes an entry to the file at once with sync', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'journal-'))
   onTestFinished(() => rm(dir, { recursive: true }))
   const path = join(dir, 'journal.jsonl')
@@ -190,7 +190,7 @@ it('has an entry in the file at once if it is to be synced', async () => {
   await file.close()
 })
 
-it('gives itself out in pages, each with where the next begins', () => {
+it('returns pages, each with the start of the next', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   for (const caller of ['alice', 'bob', 'alice', 'alice']) journal.open(arrival({ caller }))
   const first = journal.page({ caller: 'alice', limit: 2 })
@@ -200,7 +200,7 @@ it('gives itself out in pages, each with where the next begins', () => {
   expect(journal.page({ after: second.next })).toEqual({ entries: [], next: 4, dropped: 0 })
 })
 
-it('refuses to be asked for what it does not know', () => {
+it('refuses an invalid request for a page', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   // As a caller without types might.
   const ask = (where: object) => () => journal.page(where)
@@ -212,7 +212,7 @@ it('refuses to be asked for what it does not know', () => {
   expect(() => journal.entries(Object({ tool: undefined }))).toThrow(/tool/)
 })
 
-it('forgets when it is cleared, and counts on', () => {
+it('is empty after a clear, and continues its numbers', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxEntries: 1 })
   journal.open(arrival())
   journal.open(arrival())
@@ -221,7 +221,7 @@ it('forgets when it is cleared, and counts on', () => {
   expect(journal.open(arrival()).seq).toBe(3)
 })
 
-it('tells its listeners of each entry as it opens and as it ends, and one that throws does no harm', () => {
+it('reports each entry to its listeners when it opens and when it ends, also if one of them throws', () => {
   const failures: unknown[] = []
   const onError = (error: unknown) => void failures.push(error)
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', onError })
@@ -241,7 +241,7 @@ it('tells its listeners of each entry as it opens and as it ends, and one that t
   expect(failures).toHaveLength(3)
 })
 
-it('knows the trace a request belongs to, by its message or its header', () => {
+it('records the trace of a request, from its message or its header', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   const id = '4bf92f3577b34da6a3ce929d0e0e4736'
   const traceparent = `00-${id}-00f067aa0ba902b7-01`
@@ -253,7 +253,7 @@ it('knows the trace a request belongs to, by its message or its header', () => {
   }
 })
 
-it('keeps nothing while it is off, and does not pretend to prove anything', async () => {
+it('keeps nothing while it is off, and refuses to prove anything', async () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', enabled: false })
   journal.close(journal.open(arrival()), 'ok')
   expect(journal.entries()).toEqual([])
@@ -261,21 +261,21 @@ it('keeps nothing while it is off, and does not pretend to prove anything', asyn
   await expect(journal.waitFor({})).rejects.toMatchObject({ code: 'journal_off' })
 })
 
-it('says which file it cannot write', async () => {
+it('names the file that it cannot write', async () => {
   await expect(JsonLinesFile.open('journal', '/nowhere/journal', () => undefined)).rejects.toMatchObject({
     code: 'journal_file',
     message: expect.stringContaining('/nowhere/journal'),
   })
 })
 
-describe('an entry of a request', () => {
+describe('the request of an entry', () => {
   const open = (change: Parameters<typeof arrival>[0]) => {
     const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
     const entry = journal.open(arrival(change))
     return { journal, entry }
   }
 
-  it('are its arguments as they were parsed, until it ends', () => {
+  it('has its arguments as they were parsed, until it ends', () => {
     const args = { url: 'u' }
     const { journal, entry } = open({ arguments: args })
     expect(entry.arguments).toBe(args)
@@ -285,7 +285,7 @@ describe('an entry of a request', () => {
     expect(entry.toJSON().arguments).toEqual(args)
   })
 
-  it('is the text of a large body, and the arguments in it', () => {
+  it('has the text of a large body, and the arguments in it', () => {
     const args = { text: 'é'.repeat(100_000) }
     const { journal, entry } = open({ arguments: args })
     const { raw, argsHash } = entry.toJSON()
@@ -293,7 +293,7 @@ describe('an entry of a request', () => {
     expect(entry.toJSON()).toMatchObject({ raw, argsHash, arguments: args })
   })
 
-  it('are the arguments of its own message of a batch', () => {
+  it('has the arguments of its own message of a batch', () => {
     const call = (text: string) => ({ method: 'tools/call', params: { name: 'echo', arguments: { text } } })
     const raw = JSON.stringify([call('a'), call('b')])
     const { journal, entry } = open({ tool: 'echo', arguments: { text: 'b' }, raw, batchIndex: 1 })
@@ -303,12 +303,12 @@ describe('an entry of a request', () => {
     expect(elsewhere.arguments).toEqual({ text: 'b' })
   })
 
-  it('is nothing that came as a trace and is no text', () => {
+  it('has no trace if its traceparent is not text', () => {
     expect(open({ traceparent: [[], []] }).entry.trace).toBeNull()
   })
 })
 
-it('refers to no entry that it has let go', async () => {
+it('does not refer to dropped entries', async () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxEntries: 1 })
   const first = new WeakRef(journal.open(arrival()))
   journal.open(arrival())

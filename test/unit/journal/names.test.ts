@@ -57,7 +57,7 @@ describe('a filter of the journal', () => {
     await expect(journal.waitFor(filter)).rejects.toThrow(refusal)
   })
 
-  it('shows the closest name to a test that fails with it', () => {
+  it('shows the closest name to a test that fails', () => {
     expect(() => start().expectNothing({ tool: 'delete_resorce' })).toThrow(
       'no server has a tool "delete_resorce": "delete_resource" is probably meant. ' +
         'In the filter, unknown: true allows a tool that no server has',
@@ -89,7 +89,7 @@ describe('a filter of the journal', () => {
     expect(() => journal.entries({ server: 'decoy', unknown: true })).toThrow('no server "decoy"')
   })
 
-  it('accepts a name that an entry has, since a client may call what does not exist', () => {
+  it('accepts a name that an entry has, because a client may call what does not exist', () => {
     const journal = start()
     journal.open(arrival({ tool: 'drop_tables', method: 'tools/drop' }))
     expect(journal.entries({ tool: 'drop_tables' })).toHaveLength(1)

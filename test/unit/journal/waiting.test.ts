@@ -15,13 +15,13 @@ function start(options: { maxEntries?: number } = {}): { journal: Journal; machi
 const seqs = (entries: readonly { seq: number }[]) => entries.map(({ seq }) => seq)
 
 describe('waiting for an entry', () => {
-  it('is over at once for one that is there', async () => {
+  it('ends at once for a kept entry', async () => {
     const { journal } = start()
     journal.close(journal.open(arrival()), 'ok')
     expect(seqs(await journal.waitFor({ tool: 'room_status' }))).toEqual([1])
   })
 
-  it('is over when one comes, under way or not', async () => {
+  it('ends with the next match, in progress or ended', async () => {
     const { journal, machine } = start()
     const waiting = journal.waitFor({ tool: 'room_status' })
     journal.open(arrival({ tool: 'ack_task' }))
@@ -30,7 +30,7 @@ describe('waiting for an entry', () => {
     expect(machine.pending).toBe(0)
   })
 
-  it('is for its end, if an outcome is named', async () => {
+  it('ends with the end of the entry, if an outcome is given', async () => {
     const { journal } = start()
     const waiting = journal.waitFor({ tool: 'room_status', outcome: 'ok' })
     const [first, second] = [journal.open(arrival()), journal.open(arrival())]
@@ -39,7 +39,7 @@ describe('waiting for an entry', () => {
     expect(seqs(await waiting)).toEqual([2])
   })
 
-  it('counts an entry once, though it is told of when it opens and when it ends', async () => {
+  it('counts an entry once, although it is reported when it opens and when it ends', async () => {
     const { journal } = start()
     const waiting = journal.waitFor({ tool: 'room_status' }, { count: 2 })
     journal.close(journal.open(arrival()), 'ok')
@@ -53,7 +53,7 @@ describe('waiting for an entry', () => {
     expect(seqs(await waiting)).toEqual([1, 2])
   })
 
-  it('counts what was there together with what comes', async () => {
+  it('counts kept entries and new ones together', async () => {
     const { journal } = start()
     journal.open(arrival())
     const waiting = journal.waitFor({}, { count: 2 })
@@ -61,7 +61,7 @@ describe('waiting for an entry', () => {
     expect(seqs(await waiting)).toEqual([1, 2])
   })
 
-  it('picks by what the arguments contain', async () => {
+  it('can compare a part of the arguments', async () => {
     const { journal } = start()
     journal.open(arrival({ arguments: { name: 'a', tags: [{ k: 1 }], deep: { x: 1, y: 2 } } }))
     const contains = (args: Record<string, unknown>) => journal.entries({ arguments: args }).length === 1
@@ -73,7 +73,7 @@ describe('waiting for an entry', () => {
     expect(contains({ toString: {} })).toBe(false)
   })
 
-  it('may be for several, each with what is its own', async () => {
+  it('can be for several filters, each with its own entries', async () => {
     const { journal } = start()
     const [alice, bob] = [journal.waitFor({ caller: 'alice' }), journal.waitFor({ caller: 'bob' })]
     journal.open(arrival({ caller: 'bob' }))
@@ -81,7 +81,7 @@ describe('waiting for an entry', () => {
     expect([seqs(await alice), seqs(await bob)]).toEqual([[2], [1]])
   })
 
-  it('begins anew when the journal is cleared, and what was under way counts no more', async () => {
+  it('starts again when the journal is cleared, without the entries from before', async () => {
     const { journal } = start()
     const old = journal.open(arrival())
     const waiting = journal.waitFor({ outcome: 'ok' }, { count: 2 })
@@ -92,7 +92,7 @@ describe('waiting for an entry', () => {
     expect(seqs(await waiting)).toEqual([3, 4])
   })
 
-  it('200 times at once, each gets its own', async () => {
+  it('can happen 200 times at once, each with its own entry', async () => {
     const { journal, machine } = start()
     const callers = Array.from({ length: 200 }, (_, index) => `caller-${index}`)
     const waiting = callers.map(caller => journal.waitFor({ caller, outcome: 'ok' }))
@@ -104,7 +104,7 @@ describe('waiting for an entry', () => {
   })
 })
 
-describe('waiting in vain', () => {
+describe('waiting without a match', () => {
   /** Why waiting for `where` failed once its second was over. */
   async function whyNot(
     { journal, machine }: ReturnType<typeof start>,
@@ -121,13 +121,13 @@ describe('waiting in vain', () => {
     )
   }
 
-  it('says that nothing arrived at all', async () => {
+  it('reports that nothing arrived at all', async () => {
     expect(await whyNot(start(), { tool: 'ack_task', outcome: 'ok' })).toBe(
       'tool "ack_task", outcome "ok" did not arrive within 1000 ms; nothing arrived at all',
     )
   })
 
-  it('names the entry that agrees in most, and where it does not', async () => {
+  it('names the nearest entry, and its differences', async () => {
     const started = start()
     started.journal.close(started.journal.open(arrival({ tool: 'ack_task' })), 'tool_error')
     started.journal.close(started.journal.open(arrival({ caller: 'bob' })), 'ok')
@@ -137,7 +137,7 @@ describe('waiting in vain', () => {
     )
   })
 
-  it('tells what is under way from what ended otherwise', async () => {
+  it('distinguishes an entry in progress from one that ended otherwise', async () => {
     const started = start()
     started.journal.open(arrival())
     expect(await whyNot(started, { tool: 'room_status', outcome: 'aborted' })).toContain(
@@ -145,7 +145,7 @@ describe('waiting in vain', () => {
     )
   })
 
-  it('says how many there were of several', async () => {
+  it('reports how many of several arrived', async () => {
     const started = start()
     started.journal.open(arrival())
     expect(await whyNot(started, { tool: 'room_status' }, 3)).toBe(
@@ -153,7 +153,7 @@ describe('waiting in vain', () => {
     )
   })
 
-  it('may be given up, and ends with the instance', async () => {
+  it('can be cancelled, and ends with the instance', async () => {
     const { journal, machine } = start()
     const stop = new AbortController()
     const [given, stopped] = [journal.waitFor({}, { signal: stop.signal }), journal.waitFor({})]
@@ -164,7 +164,7 @@ describe('waiting in vain', () => {
     expect(machine.pending).toBe(0)
   })
 
-  it('is not begun for a field, an outcome or a count that cannot be', async () => {
+  it('is refused for an invalid field, outcome or count', async () => {
     const { journal } = start()
     await expect(journal.waitFor(Object({ tol: 'x' }))).rejects.toMatchObject({ code: 'bad_where' })
     await expect(journal.waitFor(Object({ outcome: 'x' }))).rejects.toMatchObject({ code: 'bad_where' })
@@ -173,13 +173,13 @@ describe('waiting in vain', () => {
 })
 
 describe('expecting nothing', () => {
-  it('holds while nothing that is picked arrived', () => {
+  it('passes while no matching entry has arrived', () => {
     const { journal } = start()
     journal.open(arrival())
     expect(() => journal.expectNothing({ tool: 'delete_resource' })).not.toThrow()
   })
 
-  it('fails with a line for each that did, under way or ended', () => {
+  it('fails with a line for each matching entry, in progress or ended', () => {
     const { journal } = start()
     journal.close(journal.open(arrival()), 'tool_error')
     journal.open(arrival({ caller: 'bob' }))
@@ -189,7 +189,7 @@ describe('expecting nothing', () => {
     )
   })
 
-  it('proves nothing once entries have been let go, until the journal is cleared', () => {
+  it('proves nothing when entries were dropped, until the journal is cleared', () => {
     const { journal } = start({ maxEntries: 2 })
     for (let count = 0; count < 3; count++) journal.open(arrival())
     const expectNothing = () => journal.expectNothing({ tool: 'delete_resource' })

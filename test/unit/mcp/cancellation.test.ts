@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { Cancellation } from '../../../shared/mcp/calls.js'
 
-it('aborts the signal a handler holds, with the first reason', () => {
+it('aborts the signal of a handler, with the first reason', () => {
   const cancellation = new Cancellation()
   const { signal } = cancellation
   expect(signal.aborted).toBe(false)
@@ -10,7 +10,7 @@ it('aborts the signal a handler holds, with the first reason', () => {
   expect([signal.aborted, signal.reason]).toEqual([true, 'the caller hung up'])
 })
 
-it('hands out one signal, aborted from the start if it is asked for too late', () => {
+it('has one signal, which is aborted from the start if it is requested too late', () => {
   const cancellation = new Cancellation()
   cancellation.cancel('the caller hung up')
   expect([cancellation.signal.aborted, cancellation.signal.reason]).toEqual([true, 'the caller hung up'])

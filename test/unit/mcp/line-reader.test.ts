@@ -13,14 +13,14 @@ function reader(maxBytes?: number) {
 }
 
 describe('a line reader', () => {
-  it('puts lines together from any pieces, a character split in two among them', () => {
+  it('assembles lines from any pieces, also if a character is split in two', () => {
     const { lines, push } = reader()
     const bytes = Buffer.from('{"a":"é"}\r\n\n{"b":2}\n{"c"')
     for (const byte of bytes) push(Buffer.from([byte]))
     expect(lines).toEqual(['{"a":"é"}', '{"b":2}'])
   })
 
-  it('skips a line past the bound, says so once, and reads on behind it', () => {
+  it('skips a line over the limit, reports it once, and continues after it', () => {
     const { lines, complaints, push } = reader(10)
     push('x'.repeat(8))
     push('x'.repeat(8))

@@ -11,7 +11,7 @@ function states(key = 1) {
 }
 
 describe('the state of a request', () => {
-  it('comes back as it was, whatever the retry adds', () => {
+  it('is returned unchanged, whatever the retry adds', () => {
     const { states: own } = states()
     const sealed = own.seal({ round: 2 }, owner)
     const params = { ...owner.params, inputResponses: {}, requestState: sealed, _meta: { x: 1 } }
@@ -31,7 +31,7 @@ describe('the state of a request', () => {
     )
   })
 
-  it('is refused if it was changed, or another server made it', () => {
+  it('is refused if it was changed, or created by another server', () => {
     const { states: own } = states()
     const sealed = own.seal(1, owner)
     const [payload, signature] = sealed.split('.')
@@ -56,11 +56,11 @@ describe('the state of a request', () => {
 describe('a result that asks its client', () => {
   const asking = { inputRequests: { a: { method: 'elicitation/create' }, b: { method: 'roots/list' } } }
 
-  it('is sent to a client that has declared what it takes', () => {
+  it('is sent to a client that has declared the needed capability', () => {
     expect(inputRefusal('tools/call', asking, { elicitation: {}, roots: {} })).toBeUndefined()
   })
 
-  it('becomes -32021 for one that has not, with what is missing', () => {
+  it('becomes -32021 for a client that has not, with the missing capability', () => {
     expect(inputRefusal('tools/call', asking, { roots: {} })).toEqual({
       code: -32021,
       message: 'the request needs a client that declares elicitation',
@@ -68,7 +68,7 @@ describe('a result that asks its client', () => {
     })
   })
 
-  it('is a fault of the server where it may not ask, or asks nothing', () => {
+  it('is a fault of the server if it may not ask, or asks nothing', () => {
     expect(inputRefusal('tools/list', asking, {})).toMatchObject({ code: -32603 })
     expect(inputRefusal('tools/call', {}, {})).toMatchObject({ code: -32603 })
   })

@@ -27,7 +27,7 @@ describe('a list of revisions', () => {
     ['modern', 'protocol names "modern": it takes one or more of 2026-07-28, 2025-11-25, '],
     ['', 'protocol names "": it takes one or more of '],
     [[], 'protocol names no revision: it takes one or more of '],
-  ])('%j is refused with what there is', (given, message) => {
+  ])('%j is refused with the known revisions', (given, message) => {
     expect(() => readRevisions(given)).toThrow(message)
   })
 })
@@ -50,7 +50,7 @@ describe('a message', () => {
     ['no body', undefined, {}, false],
     ['a list with a modern message', [rpc('ping'), modernRpc('ping')], {}, true],
     ['a list without', [rpc('ping')], {}, false],
-  ])('with %s is told apart', (_, body, headers, modern) => {
+  ])('with %s is classified by its era', (_, body, headers, modern) => {
     expect(ALL_REVISIONS.isModern(body, headers)).toBe(modern)
     expect(new Revisions(['2025-11-25']).isModern(body, headers)).toBe(false)
     expect(new Revisions([MODERN]).isModern(body, headers)).toBe(true)

@@ -22,7 +22,7 @@ const names = (catalogue: Catalogue, caller = 'alice') =>
 const first = (catalogue: Catalogue) => catalogue.page('safebot', 'alice', undefined).tools[0]
 
 describe('an overlay', () => {
-  it('renames a tool, which then goes by that name alone', () => {
+  it('renames a tool, which then has only the new name', () => {
     const catalogue = catalogueOf([on('ack_task', { rename: 'acknowledge' })])
     expect(names(catalogue)).toEqual(['room_status', 'acknowledge', 'claim_task'])
     expect(catalogue.find('safebot', 'alice', 'acknowledge')?.genuine).toBe('ack_task')
@@ -30,7 +30,7 @@ describe('an overlay', () => {
     expect(catalogue.genuineName('safebot', 'alice', 'acknowledge')).toBe('ack_task')
   })
 
-  it('lets two tools change names', () => {
+  it('can swap the names of two tools', () => {
     const catalogue = catalogueOf([
       on('ack_task', { rename: 'claim_task' }),
       on('claim_task', { rename: 'ack_task' }),
@@ -38,7 +38,7 @@ describe('an overlay', () => {
     expect(catalogue.genuineName('safebot', 'alice', 'ack_task')).toBe('claim_task')
   })
 
-  it('describes, and swaps annotations, and leaves the rest as it was', () => {
+  it('changes description and annotations, and nothing else', () => {
     const catalogue = catalogueOf([
       on('room_status', { describe: 'Now does more', title: 'New' }),
       on('room_status', { annotate: { readOnlyHint: false } }),
@@ -50,7 +50,7 @@ describe('an overlay', () => {
     })
   })
 
-  it('widens a schema, by what the tool itself does not get to see', () => {
+  it('widens a schema by arguments that the tool itself does not get', () => {
     const widen = { note: { type: 'string' }, url: { type: 'string', description: 'any' } }
     const catalogue = catalogueOf([on('room_status', { widen, required: ['note'] })])
     expect(first(catalogue)?.inputSchema).toEqual({
@@ -68,7 +68,7 @@ describe('an overlay', () => {
     expect(catalogue.find('safebot', 'alice', 'ack_task')?.genuine).toBe('ack_task')
   })
 
-  it('adds a tool with an answer of its own', () => {
+  it('adds a tool with its own answer', () => {
     const add = { name: 'export_room', description: 'Exports it', answer: 'exported' }
     const catalogue = catalogueOf([{ server: 'safebot', do: { add } }])
     expect(names(catalogue)).toEqual(['room_status', 'ack_task', 'claim_task', 'export_room'])
@@ -78,13 +78,13 @@ describe('an overlay', () => {
     })
   })
 
-  it('applies to the callers it names, and to no other', () => {
+  it('applies to the callers that it names, and to no other', () => {
     const catalogue = catalogueOf([on('ack_task', { hide: true }, { callers: ['alice', 'bob'] })])
     expect(names(catalogue, 'bob')).toHaveLength(2)
     expect(names(catalogue, 'carol')).toHaveLength(3)
   })
 
-  it('takes effect after so many lists of those it concerns', () => {
+  it('takes effect after the given number of lists of its callers', () => {
     const catalogue = catalogueOf([on('ack_task', { hide: true }, { after: 2, callers: ['alice'] })])
     expect(
       [names(catalogue), names(catalogue, 'bob'), names(catalogue), names(catalogue)].map(
@@ -122,7 +122,7 @@ describe('the pages of a list', () => {
     ],
   ])('%j: %j', (page, sizes) => expect(pages(page)).toEqual(sizes))
 
-  it.each(['', 'page-0', 'page-3', 'page-1x', 'x'])('there is none behind the cursor %j', cursor => {
+  it.each(['', 'page-0', 'page-3', 'page-1x', 'x'])('do not exist for the cursor %j', cursor => {
     const catalogue = catalogueOf([{ server: 'safebot', do: { page: 1 } }])
     expect(() => catalogue.page('safebot', 'alice', cursor)).toThrow(
       expect.objectContaining({ code: 'bad_cursor' }),
@@ -130,8 +130,8 @@ describe('the pages of a list', () => {
   })
 })
 
-describe('a change is announced if that was asked for', () => {
-  it('when it takes effect, and when it goes', () => {
+describe('a change of the list is announced if configured', () => {
+  it('when it begins and when it ends', () => {
     const announced: string[] = []
     const catalogue = catalogueOf([on('ack_task', { hide: true }, { notify: true })], announced)
     expect(announced).toEqual(['safebot'])
@@ -139,7 +139,7 @@ describe('a change is announced if that was asked for', () => {
     expect(announced).toEqual(['safebot', 'safebot'])
   })
 
-  it('after the last list that is still genuine', async () => {
+  it('after the last list without the change', async () => {
     const announced: string[] = []
     const catalogue = catalogueOf([on('ack_task', { hide: true }, { notify: true, after: 1 })], announced)
     names(catalogue)
@@ -151,7 +151,7 @@ describe('a change is announced if that was asked for', () => {
     expect(announced).toEqual(['safebot'])
   })
 
-  it('and else is silent', () => {
+  it('and is otherwise silent', () => {
     const announced: string[] = []
     catalogueOf([on('ack_task', { hide: true })], announced).clear()
     expect(announced).toEqual([])
@@ -159,7 +159,7 @@ describe('a change is announced if that was asked for', () => {
 })
 
 describe('a catalogue', () => {
-  it('is put back as it was, lists counted included', () => {
+  it('is restored, with the number of lists', () => {
     const catalogue = catalogueOf([on('ack_task', { hide: true }, { after: 1 })])
     names(catalogue)
     const snapshot = JSON.parse(JSON.stringify(catalogue.snapshot()))
@@ -186,7 +186,7 @@ describe('a catalogue', () => {
       on('ack_task', { rename: 'room_status' }),
       'two tools of safebot would be called',
     ],
-  ])('refuses %s, and stays as it was', (_, overlay, why) => {
+  ])('refuses %s, and does not change', (_, overlay, why) => {
     const before = on('claim_task', { hide: true })
     const catalogue = catalogueOf([before])
     expect(() => catalogue.set([Object(overlay)])).toThrow(why)

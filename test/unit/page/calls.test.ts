@@ -6,13 +6,13 @@ import { entry } from './entry.js'
 const seqs = (log: CallLog) => log.calls.map(call => call.entry.seq)
 
 describe('the calls of the page', () => {
-  it('stand in the order of their arrival, in whichever order they are heard of', () => {
+  it('are in the order of their arrival, in any order of messages', () => {
     const log = new CallLog()
     for (const seq of [2, 5, 3, 1, 4]) log.take(entry(seq))
     expect(seqs(log)).toEqual([1, 2, 3, 4, 5])
   })
 
-  it('have what was last heard of each', () => {
+  it('show the last message about each', () => {
     const log = new CallLog()
     log.take(entry(1, { outcome: null }))
     log.take(entry(2))
@@ -20,7 +20,7 @@ describe('the calls of the page', () => {
     expect(log.calls.map(call => call.entry.outcome)).toEqual(['fault', 'ok'])
   })
 
-  it('are the latest ten thousand, and those before are counted', () => {
+  it('are the latest ten thousand, and the older ones are counted', () => {
     const log = new CallLog()
     for (let seq = 1; seq <= 10_003; seq++) log.take(entry(seq))
     // One that is no longer kept ends.
@@ -31,7 +31,7 @@ describe('the calls of the page', () => {
     expect([seqs(log), log.dropped]).toEqual([[1], 0])
   })
 
-  it('are shown the latest first, and picked by words, by tools, by failures', () => {
+  it('show the latest first, and can be filtered by words, tools and failures', () => {
     const log = new CallLog()
     log.take(entry(1, { tool: null, method: 'initialize' }))
     log.take(entry(2, { tool: 'claim_task', caller: 'Bob', outcome: 'tool_error' }))

@@ -15,11 +15,11 @@ it.each([
   [1, '1 s'],
   [0, 'now'],
   [-5, 'now'],
-])('says what is left of a time: %d ms is %s', (ms, words) => {
+])('shows a remaining time: %d ms is %s', (ms, words) => {
   expect(leftInWords(ms)).toBe(words)
 })
 
-it('counts bytes as limits are counted', () => {
+it('counts bytes in the units of limits', () => {
   expect([0, 1023, 1024, 10 * 1024 * 1024, 500 * 1024 * 1024].map(bytesInWords)).toEqual([
     '0 B',
     '1023 B',
@@ -29,7 +29,7 @@ it('counts bytes as limits are counted', () => {
   ])
 })
 
-it('says how long a call took, and that it has not ended', () => {
+it('shows the duration of a call, and that it has not ended', () => {
   expect([0.42, 38.4, 1234, 12_345, null].map(durationInWords)).toEqual([
     '0.4 ms',
     '38 ms',
@@ -39,7 +39,7 @@ it('says how long a call took, and that it has not ended', () => {
   ])
 })
 
-it('says of a fault when it comes, and what it does', () => {
+it('shows when a fault is injected, and what it does', () => {
   expect([{ nth: 2 }, { first: 1 }, { every: 3 }, { always: true } as const].map(whenInWords)).toEqual([
     'on call 2',
     'on the first call',

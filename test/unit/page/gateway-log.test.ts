@@ -53,7 +53,7 @@ describe('the call of a decision', () => {
     expect(callOf(passed(null), others)).toBeUndefined()
   })
 
-  it('is unknown if several calls could be it', () => {
+  it('is unknown if several calls match', () => {
     expect(callOf(passed(null), [call(1), call(2)])).toBeUndefined()
   })
 

@@ -22,13 +22,13 @@ describe('a text on the page', () => {
     expect(withCodes(text)).toBe(shown)
   })
 
-  it('keeps what is seen: letters of any script, white space, emoji', () => {
+  it('keeps visible characters: letters of any script, white space, emoji', () => {
     for (const text of ['', 'delete_resource', 'שלום مرحبا', 'a\tb\r\nc', 'naïve 🙂 ❤️', 'e\u0301']) {
       expect(cutAtInvisible(text)).toEqual([{ text }])
     }
   })
 
-  it('is cut into what is shown and what is marked', () => {
+  it('is split into plain parts and marked parts', () => {
     expect(cutAtInvisible('a\u202Eb\u200B')).toEqual([
       { text: 'a' },
       { code: 'U+202E' },
@@ -50,7 +50,7 @@ describe('the page', () => {
     return parts(Object(vnode.props).children)
   }
 
-  it('marks invisible characters in every element, list and attribute that is read', () => {
+  it('marks invisible characters in every element, list and attribute', () => {
     const before = options.vnode
     onTestFinished(() => {
       if (before === undefined) delete options.vnode

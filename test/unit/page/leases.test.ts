@@ -36,7 +36,7 @@ async function worker(messages: number) {
   return { agent, url, clock, claim, spans }
 }
 
-describe('leases, reckoned from the journal', () => {
+describe('leases, computed from the journal', () => {
   it('are held, then acknowledged', async () => {
     const { agent, clock, claim, spans } = await worker(1)
     const task = await claim()
@@ -46,7 +46,7 @@ describe('leases, reckoned from the journal', () => {
     expect(spans()).toEqual([[0, 5, 'acked', false]])
   })
 
-  it('expire, and come back as redeliveries', async () => {
+  it('expire, and return as redeliveries', async () => {
     const { clock, claim, spans } = await worker(1)
     await claim()
     await clock.advance(60_001)
@@ -57,7 +57,7 @@ describe('leases, reckoned from the journal', () => {
     ])
   })
 
-  it('are one and the same if claimed again in time', async () => {
+  it('are one lease if claimed again in time', async () => {
     const { clock, claim, spans } = await worker(1)
     await claim()
     await clock.advance(30_000)
@@ -65,13 +65,13 @@ describe('leases, reckoned from the journal', () => {
     expect(spans()).toEqual([[0, 60, 'held', false]])
   })
 
-  it('are over at once with next_task', async () => {
+  it('end at once with next_task', async () => {
     const { agent, url, spans } = await worker(2)
     await ok(agent, 'next_task', { url })
     expect(spans()).toEqual([[0, 0, 'acked', false]])
   })
 
-  it('have been acknowledged if the cursor says so, whatever became of the answer', async () => {
+  it('were acknowledged if the cursor says so, even if the answer was lost', async () => {
     const { clock, claim, spans } = await worker(1)
     const { seq } = await claim()
     await clock.advance(5000)
@@ -79,7 +79,7 @@ describe('leases, reckoned from the journal', () => {
   })
 })
 
-describe('leases whose id comes again, as after a reset', () => {
+describe('leases whose id occurs again, for example after a reset', () => {
   const claim = { kind: 'claimed', room: 'r', handle: 'worker', seq: 1, claimId: 'c' } as const
   const lease = (at: number) => ({
     claimId: 'c',
@@ -97,15 +97,15 @@ describe('leases whose id comes again, as after a reset', () => {
     ])
   })
 
-  it('are known by the times that were seen last', () => {
+  it('are recognized by the times that were seen last', () => {
     const first = withLeases(new Map(), [lease(START)])
     expect(withLeases(first, [lease(START)])).toBe(first)
     expect(withLeases(first, [lease(START + 1000)]).get('c')).toEqual(lease(START + 1000))
   })
 })
 
-describe('the axis of their picture', () => {
-  it('cuts a day in which nothing was short', () => {
+describe('the axis of the timeline', () => {
+  it('cuts out a day without short leases', () => {
     const axis = timeAxis([
       { from: 0, to: 60_000 },
       { from: 86_400_000, to: 86_460_000 },
@@ -117,7 +117,7 @@ describe('the axis of their picture', () => {
     expect(axis.x(86_460_000)).toBeLessThanOrEqual(100)
   })
 
-  it('leaves shorter times as they are', () => {
+  it('keeps shorter times', () => {
     const axis = timeAxis([
       { from: 0, to: 10_000 },
       { from: 20_000, to: 30_000 },

@@ -19,7 +19,7 @@ it('counts calls by tool, second and outcome, the busiest first', () => {
   expect(status?.seconds[SECONDS - 1]).toMatchObject({ ok: 1 })
 })
 
-it('counts one path together, whatever it is asked about', () => {
+it('counts one path together, with any query', () => {
   const log = new CallLog()
   const paths = [
     'POST /api/rooms/ABC/claim',

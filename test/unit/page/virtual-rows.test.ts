@@ -9,9 +9,9 @@ const rows = fc.record({
   openExtra: fc.integer({ min: 0, max: 900 }),
 })
 
-describe('the rows that are drawn', () => {
+describe('the drawn rows', () => {
   test.prop([rows, fc.integer({ min: 0, max: 400_000 })])(
-    'are those that are seen, and few more',
+    'are the visible ones, and a few more',
     (given, scrolled) => {
       const list = { ...given, openAt: Math.min(given.openAt, given.count - 1) }
       const [top, view] = [Math.min(scrolled, heightOf(list)), 430]
@@ -26,7 +26,7 @@ describe('the rows that are drawn', () => {
     },
   )
 
-  it('leave room for the one that is open', () => {
+  it('leave room for the open row', () => {
     const list = { count: 3, height: 32, openAt: 1, openExtra: 100 }
     expect([0, 1, 2].map(index => topOf(list, index))).toEqual([0, 32, 164])
     expect(heightOf(list)).toBe(196)

@@ -19,7 +19,7 @@ test('waiting entries are written in order, in batches of limited size', () => {
   expect(sizes).toEqual([500, 200])
 })
 
-test('one body larger than all that is written at once is written by itself', () => {
+test('a body larger than the maximum of one write is written by itself', () => {
   const queue = new JournalQueue()
   for (const raw of ['{}', 'x'.repeat(3_000_000), '{}']) queue.add(entry(1, raw))
   const sizes: number[] = []
@@ -31,7 +31,7 @@ test('one body larger than all that is written at once is written by itself', ()
   expect(sizes).toEqual([1, 1, 1])
 })
 
-test('past its bound the latest are let go, and counted until that has been told', () => {
+test('over the limit the latest entries are dropped, and counted until the count is written', () => {
   const queue = new JournalQueue()
   for (let seq = 1; seq <= 10_003; seq++) queue.add(entry(seq))
   expect([queue.size, queue.lost]).toEqual([10_000, 3])
@@ -39,7 +39,7 @@ test('past its bound the latest are let go, and counted until that has been told
   expect([queue.size, queue.lost]).toEqual([9_500, 0])
 })
 
-test('a write that a clear has overtaken removes no later entry', () => {
+test('a write that a clear overtakes removes no later entry', () => {
   const queue = new JournalQueue()
   queue.add(entry(1))
   const batch = queue.batch()

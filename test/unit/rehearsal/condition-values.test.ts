@@ -22,7 +22,7 @@ const CONDITIONS: Pick<Condition, 'op' | 'value'>[] = [
 ]
 
 describe('values around a condition', () => {
-  it.each(CONDITIONS)('$op $value: one holds, one does not', ({ op, value }) => {
+  it.each(CONDITIONS)('$op $value: one fulfils it, one does not', ({ op, value }) => {
     const { holding, failing } = around(
       { op, value, path: 'args.x', subject: { from: 'args', keys: ['x'] } },
       undefined,
@@ -33,7 +33,7 @@ describe('values around a condition', () => {
     expect(test(failing)).toBe(false)
   })
 
-  it('stand as near to a bound as they come', () => {
+  it('are as near to a boundary as possible', () => {
     const condition = { path: 'args.x', subject: { from: 'args', keys: ['x'] } } as const
     expect(around({ ...condition, op: 'lte', value: 30 }, 1)).toEqual({ holding: 30, failing: 31 })
     expect(around({ ...condition, op: 'gt', value: 30 }, 1)).toEqual({ holding: 31, failing: 30 })
@@ -45,7 +45,7 @@ describe('references', () => {
     throw new Error(reference)
   }
 
-  it('stand for what goes by their name, wherever they are', () => {
+  it('stand for the value of their name, at any depth', () => {
     const found = resolved(
       { url: '$own.url', list: ['$n', '$$n', 'n'] },
       name => (name === 'own' ? { url: 'u' } : 7),
@@ -55,7 +55,7 @@ describe('references', () => {
     expect(referencesIn({ url: '$own.url', list: ['$n', '$$n', 'n'] })).toEqual(['own', 'n'])
   })
 
-  it('that stand for nothing are told', () => {
+  it('without a value are reported', () => {
     expect(() => resolved('$own.url', () => ({}), missing)).toThrow('$own.url')
   })
 })

@@ -3,7 +3,7 @@ import { deadline } from '../../../servers/rehearsal/via/caller.js'
 import { Clock } from '../../../shared/clock/clock.js'
 
 describe('the time limit of an answer', () => {
-  it('ends after its time', async () => {
+  it('aborts after its time', async () => {
     const clock = new Clock({ mode: 'manual' })
     const { signal } = deadline(clock, 10_000)
     await clock.advance(9_999)

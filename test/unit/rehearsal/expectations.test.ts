@@ -16,7 +16,7 @@ function verdicts(kind: 'window' | 'bucket', sentAt: readonly number[], max = 3)
 }
 
 describe('a window', () => {
-  it('allows so many calls, and denies the others until it ends', () => {
+  it('allows a number of calls, and denies the others until it ends', () => {
     expect(verdicts('window', [1000, 2000, 3000, 4000, 30_000])).toEqual([
       'allow',
       'allow',
@@ -26,11 +26,11 @@ describe('a window', () => {
     ])
   })
 
-  it('allows as many once no window can have counted the earlier ones', () => {
+  it('allows as many again when no window can have counted the earlier ones', () => {
     expect(verdicts('window', [1000, 2000, 3000, 64_000])).toEqual(['allow', 'allow', 'allow', 'allow'])
   })
 
-  it('is not certain once a window on a UTC calendar has ended', () => {
+  it('is uncertain when a window of the UTC calendar has ended', () => {
     expect(verdicts('window', [58_000, 58_500, 59_000, 59_500, 60_500])).toEqual([
       'allow',
       'allow',
@@ -40,14 +40,14 @@ describe('a window', () => {
     ])
   })
 
-  it('is not certain once a window that began with the first call has ended', () => {
+  it('is uncertain when a window that began with the first call has ended', () => {
     expect(verdicts('window', [1000, 50_000, 59_000, 61_500])).toEqual(['allow', 'allow', 'allow', 'allow'])
     expect(verdicts('window', [1000, 50_000, 59_000, 61_500, 62_000])).toContain('either')
   })
 })
 
 describe('a bucket', () => {
-  it('allows so many calls at once, and then one for each part of the refill', () => {
+  it('allows a number of calls at once, and then one for each part of the refill', () => {
     expect(verdicts('bucket', [1000, 1100, 1200, 1300, 22_000, 23_000])).toEqual([
       'allow',
       'allow',
@@ -58,12 +58,12 @@ describe('a bucket', () => {
     ])
   })
 
-  it('is not certain at the moment in which a token arrives', () => {
+  it('is uncertain at the moment in which a token arrives', () => {
     // The token of 20 s after 1,000 ms arrives while the call is under way.
     expect(verdicts('bucket', [1000, 1100, 1200, 20_990])[3]).toBe('either')
   })
 
-  it('holds no more than it is full with', () => {
+  it('holds no more than its capacity', () => {
     expect(verdicts('bucket', [0, 600_000, 600_100, 600_200, 600_300])).toEqual([
       'allow',
       'allow',
@@ -92,7 +92,7 @@ describe('a bucket', () => {
     expect(history.verdict(limit, 62_100, 62_120)).toBe('allow')
   })
 
-  it('does not know whether a call that failed at the upstream has cost a token', () => {
+  it('is uncertain whether a call that failed at the upstream has used a token', () => {
     const history = new LimitHistory(TOLERANCE)
     const limit = { calls: 1, per: PER, kind: 'bucket' } as const
     history.add({ sent: 0, answered: 20, outcome: 'failed' })

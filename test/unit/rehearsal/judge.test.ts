@@ -266,7 +266,7 @@ function refused(text: string): Partial<CallRecord> {
 }
 
 describe('the judge of calls', () => {
-  it('finds nothing wrong with a call that went well, and with one that was denied', () => {
+  it('finds no fault in a call that was answered, and in one that was denied', () => {
     expect(judged({})).toBe(null)
     expect(judged(denied)).toBe(null)
   })
@@ -276,7 +276,7 @@ describe('the judge of calls', () => {
     expect(judged(breach, [check])).not.toBe(why)
   })
 
-  it('takes any HTTP error for a denial of a request that is malformed, and of no other', () => {
+  it('accepts any HTTP error as the denial of a malformed request, and of no other', () => {
     const answer: Answer = { kind: 'http', status: 400, headers: {}, text: 'no' }
     const call = { tool: 'room_status', args: ARGS, as: 'agent' }
     const why = 'is denied by shut, but its answer does not say so: HTTP 400'
@@ -295,7 +295,7 @@ describe('the judge of calls', () => {
       { kind: 'response', others: [], message: { id: 7, error: { code: -32003, message: 'ask' } } },
     ],
     ['input_required', response({ resultType: 'input_required', inputRequests: {} })],
-  ])('takes %s for a denial', (_, answer) => {
+  ])('accepts %s as a denial', (_, answer) => {
     expect(judged({ ...denied, answer })).toBe(null)
   })
 })
@@ -306,7 +306,7 @@ describe('the _meta of a result', () => {
   it.each([
     ['has no other members', undefined],
     ['has members of the upstream', { 'io.example-upstream/cost': 1 }],
-  ])('may have members of a gateway beside it if it %s', (_, given) => {
+  ])('may have further members of a gateway if it %s', (_, given) => {
     const result = { ...RESULT, ...(given && { _meta: given }) }
     const arrived = [arrival({ answer: { result } })]
     const seen = { ...RESULT, _meta: { ...given, ...added } }
@@ -314,7 +314,7 @@ describe('the _meta of a result', () => {
   })
 })
 
-it('takes a result that a gateway has carried from one revision to another', () => {
+it('accepts a result that a gateway has converted from one revision to another', () => {
   const _meta = { 'io.modelcontextprotocol/serverInfo': { name: 'safebot', version: '1' } }
   const arrived = [arrival({ answer: { result: { resultType: 'complete', ...RESULT, _meta } } })]
   expect(judged({ arrived, answer: response({ ...RESULT, isError: false }) })).toBe(null)
@@ -332,7 +332,7 @@ describe('the judge of lists', () => {
     return judgeList({ pages: answers, listing, hides: name => name === 'b' }, new Set())
   }
 
-  it('takes a list on one page or on several', () => {
+  it('accepts a list on one page or on several', () => {
     expect(listed([tool('a'), tool('c')])).toBe(null)
     expect(listed([tool('a')], [], [tool('c')])).toBe(null)
   })
@@ -372,7 +372,7 @@ describe('the judge of notifications', () => {
 })
 
 describe('requests at the upstream', () => {
-  it('belong to the call that was under way, whatever has become of it', () => {
+  it('belong to the call that was open, whatever its result', () => {
     const call = record({ arrived: [] })
     const changed = arrival({ tool: 'other' })
     new Attribution().take([call], [changed])
@@ -390,7 +390,7 @@ describe('requests at the upstream', () => {
     expect(early.late).toHaveLength(2)
   })
 
-  it('are one each for calls that look alike', () => {
+  it('belong one each to identical calls', () => {
     const calls = [record({ arrived: [] }), record({ arrived: [] })]
     new Attribution().take(calls, [arrival(), arrival()])
     expect(calls.map(({ arrived }) => arrived.length)).toEqual([1, 1])

@@ -53,11 +53,11 @@ describe('values next to a pattern', () => {
     ['^\\d{4}-\\d{2}$', '^\\w{4}-\\d{2}$'],
     ['secret', '^secret'],
     ['secret', '(?i)secret'],
-  ])('%s is told from %s', (pattern, other) => {
+  ])('%s differs from %s', (pattern, other) => {
     expect(telling({ op: 'regex', value: pattern }, { op: 'regex', value: other })).not.toEqual([])
   })
 
-  it('are made of every part of the syntax', () => {
+  it('come from every part of the syntax', () => {
     const patterns = [
       'a|b',
       '(?:ab)+c?',
@@ -75,7 +75,7 @@ describe('values next to a pattern', () => {
     }
   })
 
-  it('are none for a pattern that cannot be read', () => {
+  it('do not exist for an invalid pattern', () => {
     expect(patternTexts('\\p{Greek}+')).toEqual([])
   })
 })
@@ -158,12 +158,12 @@ describe('values next to other conditions', () => {
       { op: 'exists', value: false },
       { op: 'in', value: ['', 'x'] },
     ],
-  ])('%j is told from %j', (genuine, other) => {
+  ])('%j differs from %j', (genuine, other) => {
     expect(telling(genuine, other)).not.toEqual([])
   })
 })
 
-describe('names like that of a tool', () => {
+describe('names similar to that of a tool', () => {
   it.each([
     ['without regard to case', (name: string) => name.toLowerCase()],
     ['after trimming', (name: string) => name.trim()],
@@ -171,7 +171,7 @@ describe('names like that of a tool', () => {
     ['without characters that are not seen', (name: string) => name.replace(/[\u200b\ufeff\0]/g, '')],
     ['with dashes for underscores', (name: string) => name.replaceAll('-', '_')],
     ['by their beginning', (name: string) => name.slice(0, 'claim_task'.length)],
-  ])('one is its name if compared %s', (_, loosely) => {
+  ])('one is the name of the tool if compared %s', (_, loosely) => {
     const names = similarNames('claim_task')
     expect(names).not.toContain('claim_task')
     expect(names.map(loosely)).toContain('claim_task')

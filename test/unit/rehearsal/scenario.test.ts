@@ -9,7 +9,7 @@ async function refusalOf(text: string): Promise<string> {
 }
 
 describe('a limit of a scenario', () => {
-  it('is a window unless it says that it is a bucket', async () => {
+  it('is a window by default', async () => {
     const text = 'steps:\n  - { call: room_status, limit: { calls: 30, per: 1m } }\n'
     const { scenario } = await readScenarioFile(await temporaryFile('scenario.yaml', text))
     expect(scenario.steps).toEqual([
@@ -54,7 +54,7 @@ describe('a limit of a scenario', () => {
     )
   })
 
-  it('is refused beside another expectation', async () => {
+  it('is refused together with another expectation', async () => {
     const step = '{ call: room_status, expect: deny, limit: { calls: 30, per: 60s } }'
     expect(await refusalOf(`steps:\n  - ${step}\n`)).toContain(
       'scenario.yaml:2: scenario.steps[0] has a limit and expects deny: leave out one of them',
@@ -62,7 +62,7 @@ describe('a limit of a scenario', () => {
   })
 })
 
-describe('a scenario that is to be judged without a policy', () => {
+describe('a scenario without a policy', () => {
   it('is refused with the line of each call without expect', async () => {
     const text = [
       'steps:',

@@ -17,7 +17,7 @@ describe('a lease', () => {
 })
 
 describe('an acknowledgement', () => {
-  it('of the lease it holds moves the cursor and frees it', () => {
+  it('of its lease moves the cursor and frees the lease', () => {
     const { consumer, advanced } = leased.ack('claim', 11, 61_000)
     expect(advanced).toBe(true)
     expect(consumer).toMatchObject({ cursor: 11, lease: null })
@@ -28,7 +28,7 @@ describe('an acknowledgement', () => {
     ['with another claim id', 'other', 11, 1000],
     ['with another seq', 'claim', 12, 1000],
     ['of seq 0', 'claim', 0, 1000],
-  ])('%s is stale and says where the cursor is', (_, claimId, seq, now) => {
+  ])('%s is stale and names the cursor', (_, claimId, seq, now) => {
     expect(() => leased.ack(claimId, seq, now)).toThrow(
       expect.objectContaining({ status: 409, body: { error: 'stale or unknown claim', cursor: 10 } }),
     )
@@ -49,17 +49,17 @@ describe('a release', () => {
     expect(leased.release('claim')).toMatchObject({ cursor: 10, lease: null })
   })
 
-  it('of another claim is passed over', () => {
+  it('of another claim has no effect', () => {
     expect(leased.release('other')).toBe(leased)
   })
 })
 
-it('passes over what the buffer has let go, and never goes back', () => {
+it('skips the messages that the buffer has dropped, and never goes back', () => {
   expect(free.skipTo(20).cursor).toBe(19)
   expect(free.skipTo(11)).toBe(free)
   expect(free.skipTo(5)).toBe(free)
 })
 
-it('knows its own messages by its handle, in both spellings, and by its labels', () => {
+it('recognizes its own messages by its handle, in both spellings, and by its labels', () => {
   expect(free.withLabels(['worker']).ownSenders).toEqual(['alice', '@alice', 'worker'])
 })

@@ -17,13 +17,13 @@ function nonces(capacity = Number.POSITIVE_INFINITY) {
   return { store, use }
 }
 
-it('lets one of many at once use a nonce', async () => {
+it('accepts a nonce once from many concurrent callers', async () => {
   const { use } = nonces()
   const used = await Promise.all(Array.from({ length: 5 }, () => use('n', NOW)))
   expect(used.filter(Boolean)).toHaveLength(1)
 })
 
-it('keeps the nonces of owners and of kinds apart', async () => {
+it('separates the nonces of owners and of kinds', async () => {
   const { use } = nonces()
   expect(await use('n', NOW)).toBe(true)
   expect(await use('n', NOW, { owner: 'carol' })).toBe(true)
@@ -49,7 +49,7 @@ it('refuses a nonce until both clocks have passed the time for which its signatu
   expect(await at(freshUntil + 1, freshUntil + 1)).toBe(true)
 })
 
-it('counts only the nonces of the last 120 s, though it remembers others', async () => {
+it('counts only the nonces of the last 120 s, although it remembers others', async () => {
   const { use } = nonces(2)
   const far = { freshUntil: NOW + HOUR, machineNow: NOW + 2 * HOUR }
   expect([await use('a', NOW, far), await use('b', NOW, far), await use('c', NOW, far)]).toEqual([
@@ -66,7 +66,7 @@ it('counts only the nonces of the last 120 s, though it remembers others', async
   expect(await use('e', later, far)).toBe(false)
 })
 
-it('forgets the nonces of a handle that is not heard of, once they cannot be used again', async () => {
+it('forgets the nonces of an idle handle when they cannot be used again', async () => {
   const { store, use } = nonces()
   await store.addIdentity({ handle: 'bob', boxPub: '', signPub: '', registeredAt: NOW, meta: {} })
   await use('n', NOW, { freshUntil: NOW + HOUR })

@@ -43,7 +43,7 @@ describe('a request without an answer', () => {
 
   // fidelity safebot/mcp, differs: A read that keeps failing ends with `transient <status>`. Here: It ends
   // with the refusal of the service, so that the caller sees the reason.
-  it('is not repeated if the answer will be the same, or its caller has left', async () => {
+  it('is not repeated if the answer would be the same, or its caller has hung up', async () => {
     const machine = new Clock({ mode: 'manual' })
     const refuse = async () => {
       throw new ServiceRefusal(404, { error: 'no such room' }, '')
@@ -81,11 +81,11 @@ it('a repeated wait has the rest of its time', async () => {
   expect(asked.map(target => /timeout=(\d+)/.exec(target)?.[1])).toEqual(['60', '50', '40'])
 })
 
-describe('an agent whose event stream breaks off', () => {
+describe('an agent whose event stream breaks', () => {
   // fidelity safebot/mcp, same: A broken event stream opens again after 300 ms. The delay doubles up to 5 s.
   // fidelity safebot/mcp, differs: A call does not speed up a broken event stream. Here: A call that needs
   // the stream opens it at once, because it would miss messages otherwise.
-  it('comes back after 300 ms, then after twice as long up to 5 s, and at once for a call', async () => {
+  it('connects again after 300 ms, then after twice as long up to 5 s, and at once for a call', async () => {
     const machine = new Clock({ mode: 'manual' })
     let arrivals = 0
     const base = await fakeService((_, response) => {
@@ -112,7 +112,7 @@ describe('an agent whose event stream breaks off', () => {
 
   // fidelity safebot/mcp, differs: The delay of a broken stream is never reset. Here: It is 300 ms again
   // after the stream was open, so that a short break costs little.
-  it('comes back after 300 ms each time if its stream was open', async () => {
+  it('connects again after 300 ms each time if its stream was open', async () => {
     const machine = new Clock({ mode: 'manual' })
     let arrivals = 0
     const base = await fakeService((_, response) => {

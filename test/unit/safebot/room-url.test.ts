@@ -18,7 +18,7 @@ const refusal = (url: string) => {
 describe('a new room', () => {
   // fidelity safebot/mcp, same: A room id has six letters and digits that are not easily confused. A key has
   // 32 bytes.
-  it('has six characters that can be read out loud, and a key of 32 bytes', () => {
+  it('has six characters that are easy to read aloud, and a key of 32 bytes', () => {
     const room = urls.create(undefined, new IdSource('a'))
     expect(room.roomId).toMatch(/^[A-HJ-NP-Z2-9]{6}$/)
     expect(room.url).toBe(`${BASE}/room/${room.roomId}#k=${Buffer.from(room.key).toString('base64url')}`)
@@ -27,7 +27,7 @@ describe('a new room', () => {
 
   // fidelity safebot/mcp, same: `create_room` accepts another allowed base, with or without a slash at its
   // end.
-  it('may be on another service that is allowed', () => {
+  it('can be on another allowed service', () => {
     expect(urls.create('https://relay.example/', new IdSource('a')).base).toBe('https://relay.example')
     expect(urls.create('', new IdSource('a')).base).toBe(BASE)
   })
@@ -69,7 +69,7 @@ describe('a room URL', () => {
     expect(refusal(`https://evil.invalid/room/ABCD#k=${KEY}`)).toContain('not in allowlist')
   })
 
-  it('is known for one of this process, or for one of another', () => {
+  it('is local if it is of this process, and remote otherwise', () => {
     expect(urls.parse(`${BASE}/room/ABCD#k=${KEY}`).isLocal).toBe(true)
     expect(urls.parse(`http://localhost:4802/room/ABCD#k=${KEY}`).isLocal).toBe(true)
     expect(urls.parse(`http://127.0.0.1:9999/room/ABCD#k=${KEY}`).isLocal).toBe(false)

@@ -11,7 +11,7 @@ describe('sealing', () => {
     expect(unseal(new IdSource('other').bytes(32), sealed)).toBeNull()
   })
 
-  it('opens nothing that was tampered with or made up', () => {
+  it('opens nothing that was changed or invented', () => {
     const sealed = seal(key, 'pay 10', new IdSource('a'))
     const bytes = Buffer.from(sealed.ciphertext, 'base64')
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1

@@ -42,7 +42,7 @@ it.each([
 
 // fidelity safebot/http, differs: The service remembers a nonce for 120 s. Here: A nonce is also remembered
 // until both clocks have passed its time, so that no jump of the clock makes it good again.
-it('refuses a nonce of the machine’s time again when the clock has caught up with it', async () => {
+it('refuses a nonce of the machine’s time again when the clock has reached that time', async () => {
   const { clock, machine, sign, covers } = signatures()
   const signature = sign(machine.now())
   expect(await covers(signature)).toBe(true)
@@ -52,7 +52,7 @@ it('refuses a nonce of the machine’s time again when the clock has caught up w
   expect(await covers(signature)).toBe(false)
 })
 
-it('refuses a nonce of the clock’s time again when the machine has caught up with it', async () => {
+it('refuses a nonce of the clock’s time again when the machine has reached that time', async () => {
   const { clock, machine, sign, covers } = signatures()
   await clock.advance(2 * HOUR)
   const signature = sign(clock.now())
@@ -63,7 +63,7 @@ it('refuses a nonce of the clock’s time again when the machine has caught up w
   expect(await covers(signature)).toBe(false)
 })
 
-it('lets a handle sign as often as its contract says every 120 s of the instance, by whichever time', async () => {
+it('lets a handle sign as often as its contract allows in 120 s of the instance, by both times', async () => {
   const { clock, machine, sign, covers } = signatures(2)
   const signNow = () => covers(sign(machine.now()))
   expect([await signNow(), await signNow(), await signNow()]).toEqual([true, true, false])

@@ -32,13 +32,13 @@ it.each<[unknown, string]>([
   expect(why(value)).toThrow(expect.objectContaining({ code: 'bad_deeds', message }))
 })
 
-it('names every field at fault', () => {
+it('names every invalid field', () => {
   expect(why([{ do: { wait: 1 } }, { name: 'x', do: { wait: 'long' } }])).toThrow(
     'deeds[0].name is missing: expected string; deeds[1].do.wait is "long": expected number',
   )
 })
 
-it('takes what is as it should be', () => {
+it('accepts valid data', () => {
   const good = [{ name: 'x', do: { say: { text: 'y' }, loud: true } }]
   expect(checked(schema, good, 'bad_deeds', 'deeds')).toEqual(good)
 })

@@ -36,7 +36,7 @@ it('an option of a gateway in front of a server is refused as well', async () =>
   })
 })
 
-it('an option that is like none gets the names there are', async () => {
+it('an option that resembles none gets the known names', async () => {
   const unlike: object = { colour: 'red' }
   await expect(createSafebot(unlike)).rejects.toThrow(
     /^createSafebot has no option "colour": there are host, allowedHosts, /,

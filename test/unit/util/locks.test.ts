@@ -17,7 +17,7 @@ function piece(log: string[], name: string) {
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
-it('runs shared work side by side, an exclusive caller waits for it, and later work waits for that caller', async () => {
+it('runs shared work concurrently; exclusive work waits for it, and later work waits for the exclusive work', async () => {
   const [lock, log]: [RwLock, string[]] = [new RwLock(), []]
   const [one, two, alone, late] = ['one', 'two', 'alone', 'late'].map(name => piece(log, name))
   if (!one || !two || !alone || !late) throw new Error('there are four')
@@ -37,7 +37,7 @@ it('runs shared work side by side, an exclusive caller waits for it, and later w
   expect(log.slice(-4)).toEqual(['alone begins', 'alone ends', 'late begins', 'late ends'])
 })
 
-it('lets one after the other be alone', async () => {
+it('runs exclusive work one after another', async () => {
   const lock = new RwLock()
   const log: number[] = []
   await Promise.all(
@@ -52,7 +52,7 @@ it('lets one after the other be alone', async () => {
   expect(log).toEqual([1, 1, 2, 2, 3, 3])
 })
 
-it('opens again after work that fails, inside or alone', async () => {
+it('opens again after work that fails, shared or exclusive', async () => {
   const lock = new RwLock()
   const fail = () => Promise.reject(new Error('failed'))
   await expect(lock.shared(fail)).rejects.toThrow('failed')
@@ -62,7 +62,7 @@ it('opens again after work that fails, inside or alone', async () => {
   expect(await lock.shared(async () => 'inside')).toBe('inside')
 })
 
-it('waits for what goes on beyond its beginner', async () => {
+it('waits for work that outlives its start', async () => {
   const [lock, log]: [RwLock, string[]] = [new RwLock(), []]
   const rest = piece(log, 'rest')
   await lock.shared(async () => lock.extendShared(rest.work()))

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { defined } from '../../../shared/util/objects.js'
 
-test('drops the members that are undefined, and no other', () => {
+test('removes the members that are undefined, and no other', () => {
   const values: { name: string; port: number | undefined; host: string | null } = {
     name: '',
     port: undefined,

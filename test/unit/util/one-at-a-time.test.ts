@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { OneAtATime } from '../../../shared/util/locks.js'
 
-it('runs the work for one key in order, past a failure, and lets other keys through', async () => {
+it('runs the work for one key in order, also after a failure, and does not delay other keys', async () => {
   const queue = new OneAtATime()
   const seen: string[] = []
   let release = () => {}

@@ -31,7 +31,7 @@ function pipe(name: string): string {
 const PASSWORDS = Array.from({ length: 25 }, (_, at) => `user${at}:*:19000:0:99999:7:::\n`).join('')
 
 describe('a file that is read', () => {
-  it('may have 4 MiB and no byte more', () => {
+  it('can have 4 MiB and no byte more', () => {
     const path = join(folder(), 'file')
     writeFileSync(path, Buffer.alloc(MAX_FILE_BYTES, 'x'))
     expect(readRegularFile(path)).toHaveLength(MAX_FILE_BYTES)
@@ -43,16 +43,16 @@ describe('a file that is read', () => {
     ['a directory', tmpdir(), 'not_regular', 'it is a directory: name a file in it'],
     ['a device', '/dev/zero', 'not_regular', 'it is a device, a pipe or a socket: name a file'],
     ['nothing', '/nowhere/at/all', 'ENOENT', 'ENOENT: no such file or directory'],
-  ])('may not be %s', (_, path, code, message) => {
+  ])('cannot be %s', (_, path, code, message) => {
     expect(() => readRegularFile(path)).toThrow(expect.objectContaining({ code, message }))
   })
 
-  it('may not be a pipe, which might never begin', () => {
+  it('cannot be a pipe, which might never begin', () => {
     expect(() => readRegularFile(pipe('pipe'))).toThrow('it is a device, a pipe or a socket')
   })
 })
 
-describe('a pipe in place of', () => {
+describe('a pipe in place of a file', () => {
   it.each([
     ['a world', 'world.yaml', (path: string) => readWorld(path), 'unreadable_world'],
     ['a policy', 'policy.json', (path: string) => readPolicyFile(path), 'policy_file'],
@@ -84,7 +84,7 @@ describe('a pipe in place of', () => {
     })
   })
 
-  it('an attack is a name that there is none of', async () => {
+  it('an attack is refused as an unknown name', async () => {
     await expect(readAttacks([pipe('attack.json')])).rejects.toMatchObject({ code: 'unknown_attack' })
   })
 })
@@ -111,7 +111,7 @@ describe('an error about a file', () => {
     expect(String(error)).not.toContain('k'.repeat(81))
   })
 
-  it('lists twenty of many things that are wrong', async () => {
+  it('lists twenty of many problems', async () => {
     const path = join(folder(), 'world.json')
     writeFileSync(path, JSON.stringify({ rooms: Array.from({ length: 500 }, () => ({ colour: 'red' })) }))
     await expect(readWorld(path)).rejects.toThrow(/world\.rooms\[9\].*; and 980 more$/s)

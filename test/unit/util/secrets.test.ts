@@ -26,12 +26,12 @@ const MASKED: [text: string, masked: string][] = [
   [`Bearer ${JWT}`, 'Bearer [a JSON web token]'],
 ]
 
-describe('secrets in what passes by', () => {
+describe('secrets in a text', () => {
   it.each(MASKED)('are masked in %s', (text, masked) => {
     expect(maskSecrets(text)).toBe(masked)
   })
 
-  it('can all be put back where they stood', () => {
+  it('can all be restored in their places', () => {
     const text = MASKED.map(([one]) => one).join('\n')
     const parts = cutAtSecrets(text)
     expect(parts.map(part => part.text).join('')).toBe(text)
@@ -49,7 +49,7 @@ describe('secrets in what passes by', () => {
     expect(beginningOf('plain text', 5)).toBe('plain')
   })
 
-  it('are told by what they are', () => {
+  it('are recognized by their kind', () => {
     expect(secretsIn(`{"token":"${TOKEN}","url":"x#k=${KEY}"}`)).toEqual([
       'the key of a room',
       'the token of a resource',
@@ -62,7 +62,7 @@ describe('secrets in what passes by', () => {
     'http://127.0.0.1/room/ABC',
     'a token is needed',
     '',
-  ])('are not seen where there are none: %s', text => {
+  ])('are not found where there are none: %s', text => {
     expect([maskSecrets(text), secretsIn(text)]).toEqual([text, []])
   })
 })

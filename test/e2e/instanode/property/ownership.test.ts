@@ -108,12 +108,12 @@ it('ownership, lists and deletions match the model for any calls in any order', 
   await fc.assert(ownershipHolds, { numRuns: 150 })
 })
 
-it('the same holds on PostgreSQL', async () => {
+it('this is also true on PostgreSQL', async () => {
   const onPostgres = ownershipHoldsIn(async () => OwnershipWorld.open(stores.freshUrl()))
   await fc.assert(onPostgres, { numRuns: 15 })
 })
 
-it('would fail if two claims at once could both win', async () => {
+it('the property fails if two concurrent claims can both succeed', async () => {
   // A change that is decided on what was there a while ago.
   vi.spyOn(InstanodeStore.prototype, 'alter').mockImplementation(async function (
     this: InstanodeStore,

@@ -60,7 +60,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     expect([answer.status, answer.json]).toEqual([400, { error: 'bad message' }])
   })
 
-  it('may say of what charset it is', async () => {
+  it('may name its charset', async () => {
     const answer = await post('{}', { 'content-type': 'Application/JSON ; charset=utf-8' })
     expect(answer.json).toEqual({ error: 'bad message' })
   })
@@ -93,7 +93,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     ['not what its encoding says', '{}', 'gzip', 400],
     ['cut off', gzipSync(objectOf(1000)).subarray(0, 30), 'gzip', 400],
     ['in an unknown encoding', '{}', 'compress', 415],
-  ])('that is %s is refused and journaled', async (_, body, encoding, status) => {
+  ])('that is %s is refused and in the journal', async (_, body, encoding, status) => {
     const { url, instance } = await startSafebot({ contract })
     const answer = await send(url + MESSAGES, { body, headers: { 'content-encoding': encoding } })
     expect(answer.status).toBe(status)
@@ -127,7 +127,7 @@ describe('a route that does not exist', () => {
     expect([page.status, page.body]).toEqual([404, expect.stringContaining(`Cannot ${method} ${path}`)])
   })
 
-  it('shows no markup of a path in its page', async () => {
+  it('has a 404 page that shows no markup of the path', async () => {
     const { url } = await startSafebot({ contract: 'observed' })
     const { body } = await send(`${url}/<script>alert(1)</script>`, { method: 'GET' })
     expect(body).not.toContain('<script>')
@@ -137,7 +137,7 @@ describe('a route that does not exist', () => {
   it.each([
     ['/api/health', 'GET,HEAD'],
     ['/api/rooms/room-1/claim', 'POST'],
-  ])('is unlike %s, for which OPTIONS lists %s', async (path, verbs) => {
+  ])('differs from %s, for which OPTIONS lists %s', async (path, verbs) => {
     const { url } = await startSafebot()
     const { status, body, headers } = await send(url + path, { method: 'OPTIONS' })
     expect([status, body, headers.allow]).toEqual([200, verbs, verbs])
@@ -155,7 +155,7 @@ describe('a route that does not exist', () => {
 it.each([
   ['host', 'evil.invalid'],
   ['origin', 'https://evil.invalid'],
-])('a foreign %s is refused and journaled', async (name, value) => {
+])('a foreign %s is refused and in the journal', async (name, value) => {
   const { url, instance } = await startSafebot()
   const { status, json } = await send(`${url}/api/health`, { method: 'GET', headers: { [name]: value } })
   expect([status, json]).toEqual([403, { error: expect.stringContaining(value) }])

@@ -124,7 +124,7 @@ describe('the events of a room', () => {
 
   // fidelity safebot/http, same: `ready` lists the participants from before the newcomer. Its `size` counts
   // the newcomer.
-  it('give a newcomer the earlier participants, and count the newcomer', async () => {
+  it('include the earlier participants for a newcomer, and count the newcomer', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const first = await follow(alice.base, '?name=alice')
@@ -196,7 +196,7 @@ describe('the events of a room', () => {
     stream.drop()
   })
 
-  it('lose nothing on a reader that stops reading for a while', async () => {
+  it('reach a reader that stops reading for a while without a loss', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const stream = await follow(alice.base)

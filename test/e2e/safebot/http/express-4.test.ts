@@ -40,7 +40,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     ['POST', '/nowhere'],
     ['OPTIONS', '/api/health'],
     ['POST', '/api/rooms/%zz/claim'],
-  ])('refuses broken JSON before it looks for a route: %s %s', async (method, path) => {
+  ])('refuses invalid JSON before it looks for a route: %s %s', async (method, path) => {
     const { ask, instance } = await start()
     const answer = await ask(path, { method, body: '{"handle":', headers: { 'content-length': '10' } })
     expect(answer.status).toBe(400)
@@ -56,7 +56,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
 
   // fidelity safebot/http, same: Half an escape in a parameter of the path gets 400.
   it.each(['/api/rooms/%zz/status', '/api/identity/%E0%A4', '/API/rooms/%zz/status/'])(
-    'refuses half an escape in a parameter of the path: %s',
+    'refuses an incomplete escape in a parameter of the path: %s',
     async path => {
       const { ask } = await start()
       const answer = await ask(path, { method: 'GET' })
@@ -68,7 +68,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
 
   // fidelity safebot/http, same: Paths match in any case, and with a slash at the end.
   it.each(['/API/Health', '/api/health/', '/api/ROOMS/room-1/Status/'])(
-    'compares paths without regard to case, and allows a slash at the end: %s',
+    'ignores case in paths, and allows a slash at the end: %s',
     async path => {
       const { ask } = await start()
       expect((await ask(path, { method: 'GET' })).status).toBe(200)
@@ -132,7 +132,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     expect([again.status, again.body]).toEqual([304, ''])
   })
 
-  it('shows a path that leads nowhere', async () => {
+  it('shows the path of an unknown route', async () => {
     const { ask } = await start()
     const answer = await ask('/no%3Cwhere?a=1', { method: 'DELETE' })
     expect(answer.status).toBe(404)
@@ -164,7 +164,7 @@ describe('the journal', () => {
     ['a body that is no JSON by its type', { 'content-type': 'text/plain' }, 'plain \u2603', 400],
     ['a body in an unknown encoding', { 'content-encoding': 'compress' }, '{}', 415],
     ['a body for a path that leads nowhere', {}, '{"a":1}', 404],
-  ])('has %s, to the byte', async (_, headers, body, status) => {
+  ])('has %s, with the same bytes', async (_, headers, body, status) => {
     const { url, instance } = await startSafebot()
     const path = status === 404 ? '/nowhere' : '/api/rooms/room-1/messages'
     expect((await send(url + path, { headers, body })).status).toBe(status)

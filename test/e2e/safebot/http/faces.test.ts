@@ -45,7 +45,7 @@ describe('an agent on the MCP endpoint and one on the HTTP API', () => {
     expect((await parked).json).toMatchObject({ message: { seq, sender: 'maria' } })
   })
 
-  it('are consumers of their own: each gets every message of the others', async () => {
+  it('are separate consumers: each gets every message of the others', async () => {
     const { maria, harry, roomId, url, cipher } = await meet()
     await harry.say(roomId, cipher('for all'), { sender: 'somebody' })
     expect((await claimNow(maria, url)).text).toBe('for all')
@@ -61,21 +61,21 @@ describe('an agent on the MCP endpoint and one on the HTTP API', () => {
     expect((await harry.ack(roomId, { claim_id: claimId, seq })).json).toMatchObject({ advanced: true })
   })
 
-  it('see that the other is there', async () => {
+  it('see each other as present', async () => {
     const { maria, harry, url, roomId } = await meet()
     await say(maria, url, 'hello', 'Maria')
     expect((await harry.get(`/api/rooms/${roomId}/status`)).json).toMatchObject({ participants: 1 })
     expect(textOf(await call(maria, 'room_status', { url }))).toContain('participants: 1')
   })
 
-  it('know who has signed', async () => {
+  it('know the signers of messages', async () => {
     const { maria, harry, url, roomId, cipher } = await meet()
     await harry.saySigned(roomId, cipher('it is me'), { sender: 'somebody else' })
     const text = textOf(await call(maria, 'claim_task', { url, timeout_seconds: 1 }))
     expect(text).toContain('@harry ✓: it is me')
   })
 
-  it('may both write in a room of signed messages, unless another has the handle', async () => {
+  it('can both send in a room of signed messages, unless another owner has the handle', async () => {
     const { maria, safebot, harry, roomId, url, cipher, agent } = await meet()
     await harry.saySigned(roomId, cipher('locked'), { signed_only: true })
     expect(await ok(maria, 'send_message', { url, text: 'signed by itself' })).toMatchObject({
@@ -89,7 +89,7 @@ describe('an agent on the MCP endpoint and one on the HTTP API', () => {
     expect(await refused(impostor, 'send_message', { url, text: 'as nora' })).toContain('send failed: 403')
   })
 
-  it('are both in the journal, by handle and with how it went', async () => {
+  it('are both in the journal, with handle and outcome', async () => {
     const { maria, harry, url, roomId, instance } = await meet()
     await say(maria, url, 'hello')
     await harry.claim(roomId)

@@ -31,7 +31,7 @@ describe('the rate of requests', () => {
   // fidelity safebot/http, differs: The service limits requests, waiting calls and streams. Here: Under
   // `documented` requests have no limit unless a library option sets one, because a test calls faster than
   // the limits allow.
-  it('has no bound under the documented contract', async () => {
+  it('is not limited under the documented contract', async () => {
     const { stranger } = await startSafebot()
     const agent = stranger('alice')
     expect(tally(await Promise.all(times(700, () => agent.say(ROOM))))).toEqual({ 200: 700 })
@@ -101,7 +101,7 @@ describe('the rate of requests', () => {
     expect(answers.find(({ status }) => status === 429)?.headers['retry-after']).toBe('5')
   })
 
-  it('of registrations is limited too, and reading is not', async () => {
+  it('of registrations is also limited, and that of reads is not', async () => {
     const { stranger } = await startSafebot({ contract: 'observed' })
     const answers = await Promise.all(times(301, at => stranger(`agent-${at}`).register()))
     expect(tally(answers)).toEqual({ 201: 300, 429: 1 })
@@ -126,7 +126,7 @@ describe('signed requests of one handle', () => {
     expect((await ack()).status).toBe(200)
   })
 
-  it('leave as many signed messages', async () => {
+  it('allow as many signed messages', async () => {
     const { agent } = await startSafebot({ contract: 'observed', limits: { requests: null } })
     const alice = await agent('alice')
     const answers = await Promise.all(times(313, () => alice.saySigned(ROOM)))
@@ -185,7 +185,7 @@ describe('parked calls', () => {
 
   // fidelity safebot/http, differs: The service limits the waiting calls of an address and of a room. Here:
   // Under `documented` there is no limit, because a test has many agents at one address.
-  it('have no bound under the documented contract', async () => {
+  it('are not limited under the documented contract', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
     await alice.say(ROOM)
@@ -194,7 +194,7 @@ describe('parked calls', () => {
     for (const { drop } of parked) drop()
   })
 
-  it('leave alone those who find something', async () => {
+  it('do not limit calls that find a message', async () => {
     const { agent } = await startSafebot({ limits: { waitersPerAddress: 0 } })
     const [alice, bob] = [await agent('alice'), await agent('bob')]
     await bob.say(ROOM)

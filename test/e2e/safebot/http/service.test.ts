@@ -24,7 +24,7 @@ async function workOff(agent: SafebotAgent, room = ROOM): Promise<boolean> {
 describe('a room', () => {
   // fidelity safebot/tasks, same: The first `seq` of a room is the clock's milliseconds at the room's
   // creation. Each later message adds one.
-  it('counts its messages from the milliseconds of its creation', async () => {
+  it('counts its messages from the millisecond of its creation', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
     const opened = instance.clock.now()
@@ -46,7 +46,7 @@ describe('a room', () => {
     expect(await statusOf(alice)).toMatchObject({ exists: true, last_seq: 0, recent_count: 0 })
   })
 
-  it('is not kept by reading it', async () => {
+  it('is not kept by reads', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed' })
     const alice = await agent('alice')
     await alice.say(ROOM)

@@ -65,7 +65,7 @@ describe.each(['real', 'manual'])('a client that signs with the machine’s time
     }
   })
 
-  it('leaves the clock’s own time good for others', async () => {
+  it('does not affect clients that use the clock’s time', async () => {
     const { alice, instance } = await startWithMachineTime(clock)
     await instance.clock.advance(10 * MINUTE)
     expect((await alice.signed(CLAIM, {}, { ts: instance.clock.now() })).status).toBe(200)

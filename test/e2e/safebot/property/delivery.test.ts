@@ -99,11 +99,11 @@ const WILL_FAIL = { seed: 1, numRuns: 1000, endOnFailure: true }
 
 afterEach(() => vi.restoreAllMocks())
 
-it('loses, doubles or reorders no message, for any sends, claims, acks, cancellations and expiries', async () => {
+it('no message is lost, delivered twice or reordered, for any sends, claims, acks, cancellations and expiries', async () => {
   await fc.assert(deliveryHolds, { numRuns: 300 })
 })
 
-it('so it is on a PostgreSQL', async () => {
+it('this is also true on PostgreSQL', async () => {
   await fc.assert(
     deliveryHoldsIn(() => stores.freshUrl()),
     { numRuns: 15 },
@@ -116,7 +116,7 @@ it('the property fails when leases do not hold', async () => {
   expect(failed).toBe(true)
 })
 
-it('the property fails when late acknowledgements are taken', async () => {
+it('the property fails when late acknowledgements are accepted', async () => {
   vi.spyOn(Consumer.prototype, 'ack').mockImplementation(function (this: Consumer, _claimId, seq) {
     return {
       consumer: new Consumer({ handle: this.handle, roomId: this.roomId, cursor: seq }),

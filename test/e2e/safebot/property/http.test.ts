@@ -88,7 +88,7 @@ function faultOf({ status, type, body }: Answer, contract: string): string | und
   return undefined
 }
 
-test('a failure, a page and a stack would be noticed', () => {
+test('the checks find a failure, a page and a stack trace', () => {
   const answer = { status: 200, type: 'application/json', body: '{}' }
   expect(faultOf(answer, 'documented')).toBeUndefined()
   expect(faultOf({ ...answer, status: 500 }, 'documented')).toBe('status 500')

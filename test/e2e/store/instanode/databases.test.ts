@@ -51,7 +51,7 @@ const named = (pattern: string) =>
   )
 
 // fidelity instanode/replicas, same: Databases and their contents outlive a restart.
-test('databases come from the server of the store, and outlive a restart with their contents', async () => {
+test('databases are created on the server of the store, and keep their contents over a restart', async () => {
   const url = stores.freshUrl()
   const before = await start(url)
   const { token, connection_url } = await createPostgres(await before.client())
@@ -75,7 +75,7 @@ test('databases come from the server of the store, and outlive a restart with th
 
 // fidelity instanode/replicas, same: Replicas make and drop databases on one server without disturbing each
 // other.
-test('two replicas make, limit and drop databases on one server without disturbing each other', async () => {
+test('two replicas create, limit and drop databases on one server without disturbing each other', async () => {
   const url = stores.freshUrl()
   const [a, b] = [await start(url), await start(url)]
   const paid = [await a.client(PAID), await b.client(PAID)]
@@ -93,7 +93,7 @@ test('two replicas make, limit and drop databases on one server without disturbi
   for (const { token } of [...made, later]) expect(await named(databaseOf(token).slice(3))).toEqual([])
 })
 
-test('a database that one replica has made is dropped by another when its time is up', async () => {
+test('a database that one replica has created is dropped by another when it expires', async () => {
   const url = stores.freshUrl()
   const [a, b] = [await start(url), await start(url)]
   const { connection_url } = await createPostgres(await a.client())
@@ -105,7 +105,7 @@ test('a database that one replica has made is dropped by another when its time i
   expect(await codeOf(connected(connection_url))).toBe('28P01')
 })
 
-test('a world with databases is laid once, by whichever of several replicas comes first', async () => {
+test('a world with databases is loaded once, by the first of several replicas', async () => {
   const url = stores.freshUrl()
   const token = `${stores.schemaOf(url).length.toString(16).padStart(8, '0')}-0000-4000-8000-000000000001`
   const world: World = {
@@ -135,7 +135,7 @@ test.each<[string, InstanodeOptions]>([
   })
 })
 
-test('a role that may not make databases is told at the start what to do, and nothing is made', async () => {
+test('a role that may not create databases gets a remedy at the start, and nothing is created', async () => {
   const url = new URL(stores.freshUrl())
   const schema = stores.schemaOf(url.href)
   const role = `keeper_${schema}`

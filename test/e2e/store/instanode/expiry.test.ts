@@ -82,7 +82,7 @@ test('a removal that a replica had begun when it died is completed by another a 
   await dying
 })
 
-test('a replica that starts late comes round for what there is', async () => {
+test('a replica that starts late removes what is overdue', async () => {
   const url = stores.freshUrl()
   const { a, databases } = await startReplicas(url)
   const { token } = await createPostgres(await a.client())
@@ -92,7 +92,7 @@ test('a replica that starts late comes round for what there is', async () => {
   expect(databases.dropped).toEqual([databaseOf(token)])
 })
 
-test('a replica whose connections were cut has missed nothing once they are back', async () => {
+test('a replica whose connections were cut misses no expiry when they are back', async () => {
   const url = stores.freshUrl()
   const way = await layWire(url)
   const databases = new RecordingDatabases()

@@ -33,7 +33,7 @@ async function away(way: Wire, { instance }: Awaited<ReturnType<typeof startRepl
 // is away it gets 503, so that no delivery is accepted and lost.
 // fidelity instanode/replicas, differs: A request that needs the database gets 500 while the database is
 // away. Here: It gets 503 `store_unavailable` with `Retry-After`, so that the caller tries again.
-test('while the store is away every call asks to be repeated, and works again later', async () => {
+test('while the store is away every call is refused as temporary, and works again later', async () => {
   const { way, running } = await startBehind()
   const { client, url } = running
   const [free, anonymous] = [await client(FREE), await client()]

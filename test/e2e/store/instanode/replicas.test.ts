@@ -32,7 +32,7 @@ describe('the daily cap across replicas', () => {
 
   // fidelity instanode/replicas, differs: A receiver has one URL. Here: Each replica shows a receiver at its
   // own address, because each replica has an address of its own.
-  test('returns a receiver of another replica, at the URL of the asked one (observed)', async () => {
+  test('returns a receiver of another replica, with the URL of the called one (observed)', async () => {
     const { a, b } = await startReplicas(stores.freshUrl(), { contract: 'observed' })
     const [onA, onB] = [await a.client(), await b.client()]
     for (let nth = 1; nth < 5; nth++) await createWebhook(onA)
@@ -43,9 +43,9 @@ describe('the daily cap across replicas', () => {
   })
 })
 
-describe('a resource made on one replica', () => {
+describe('a resource created on one replica', () => {
   // fidelity instanode/replicas, same: A resource has one owner at all replicas.
-  test('goes to one of two accounts that claim it at once at different replicas', async () => {
+  test('belongs to one of two accounts that claim it at once at different replicas', async () => {
     const { a, b, databases } = await startReplicas(stores.freshUrl())
     const [free, paid] = [await a.client(FREE), await b.client(PAID)]
     const tokens: string[] = []
@@ -67,7 +67,7 @@ describe('a resource made on one replica', () => {
     }
   })
 
-  test('is claimed on another, listed on both, and once deleted on either gone from both', async () => {
+  test('can be claimed on another, is listed on both, and is deleted on both', async () => {
     const { a, b, databases } = await startReplicas(stores.freshUrl())
     const { token } = await createPostgres(await a.client())
     const [onA, onB] = [await a.client(PAID), await b.client(PAID)]
@@ -83,7 +83,7 @@ describe('a resource made on one replica', () => {
 
 describe('deliveries', () => {
   // fidelity instanode/replicas, same: Each replica takes deliveries for all receivers, and reads them back.
-  test('are accepted by either replica, and read back from both', async () => {
+  test('are accepted by both replicas, and can be read from both', async () => {
     const { a, b } = await startReplicas(stores.freshUrl())
     const { token, receive_url } = await createWebhook(await a.client())
     const heard: string[] = []

@@ -45,7 +45,7 @@ test('a reset on one replica resets all: rows, databases, counts, and the expiri
   expect((await send(again.receive_url)).status).toBe(200)
 })
 
-test('a state that one replica restores is that of the others', async () => {
+test('a state that one replica restores is restored for the others', async () => {
   const { a, b, databases } = await startReplicas(stores.freshUrl())
   const [onA, onB] = [await a.client(FREE), await b.client(FREE)]
   const kept = await createPostgres(onB)
@@ -74,7 +74,7 @@ test('a call that a fault holds on another replica ends with the reset', async (
   expect(textOf(await held)).toContain('put back to another state')
 })
 
-test('a creation that is under way on another replica while one is reset leaves nothing behind', async () => {
+test('a creation that is in progress on another replica during a reset leaves nothing behind', async () => {
   const { a, b, databases } = await startReplicas(stores.freshUrl())
   const free = await b.client(FREE)
   const provision = databases.provision.bind(databases)
@@ -95,7 +95,7 @@ test('a creation that is under way on another replica while one is reset leaves 
   expect([databases.live.size, await listedTokens(free)]).toEqual([0, []])
 })
 
-test('a reset that a replica could not be told of is followed once it can look again', async () => {
+test('a replica that missed the notice of a reset follows the reset at its next read', async () => {
   const url = stores.freshUrl()
   const way = await layWire(url)
   const databases = new RecordingDatabases()

@@ -40,12 +40,12 @@ describe('after any operations, restore(snapshot()) restores the state, and late
     await fc.assert(restoreIsIdentity(contract), { numRuns: 100 })
   })
 
-  it('which fails when ids are not put back', async () => {
+  it('which fails if ids are not restored', async () => {
     vi.spyOn(IdSource.prototype, 'moveTo').mockReturnValue(undefined)
     expect((await fc.check(restoreIsIdentity('documented'), WILL_FAIL)).failed).toBe(true)
   })
 
-  it('which fails when agents go on by the names they took meanwhile', async () => {
+  it('which fails if agents keep the names that they took after the snapshot', async () => {
     vi.spyOn(Agents.prototype, 'restore').mockReturnValue(undefined)
     expect((await fc.check(restoreIsIdentity('documented'), WILL_FAIL)).failed).toBe(true)
   })

@@ -44,7 +44,7 @@ describe('a policy that uses what its version lacks', () => {
       'tools: { t: { rules: [{ action: require_approval }] } }',
       'tools.t.rules[0].action is require_approval, which intercept@2026-03 does not have',
     ],
-  ])('is refused, and told the version that has it: %s', (text, problem) => {
+  ])('is refused, with the version that has it: %s', (text, problem) => {
     const read = () => readPolicy(text, 'p.yaml', MARCH)
     expect(read).toThrow(problem)
     expect(read).toThrow('intercept@2026-04 has it: read the policy with --dialect intercept@2026-04')
@@ -68,7 +68,7 @@ describe('a policy', () => {
     expect(warnings.map(({ code }) => code)).toContain('webhook_not_sent')
   })
 
-  it('needs the earliest version if that has all of it', () => {
+  it('needs the earliest version if that version has all of it', () => {
     const { version, needs, warnings } = readPolicy(intercept({ t: [] }), 'p.yaml')
     expect([version, needs, warnings]).toEqual([APRIL, MARCH, []])
   })
@@ -92,14 +92,14 @@ describe('quota', () => {
     )
   }
 
-  it('comes back for a JSON-RPC error, and in the later version for a tool error too', () => {
+  it('is given back for a JSON-RPC error, and in the later version also for a tool error', () => {
     expect(settled(MARCH)).toEqual(['rpc_error'])
     expect(settled(APRIL)).toEqual(['tool_error', 'rpc_error'])
   })
 })
 
 describe('require_approval', () => {
-  it('asks with the terms of its rule and its policy', () => {
+  it('uses the terms of its rule and its policy', () => {
     expect(engineOf(PUBLISHED).decide('delete_resource')).toEqual({
       outcome: 'approve',
       rule: 'ask-first',
@@ -113,7 +113,7 @@ describe('require_approval', () => {
     })
   })
 
-  it('asks only for calls for which its conditions hold', () => {
+  it('applies only to calls that fulfil its conditions', () => {
     const { outcome } = engineOf(intercept({ t: [asking({ conditions: [AMOUNT] })] }))
     const calls = [{ amount: 101 }, { amount: 100 }, {}]
     expect(calls.map(args => outcome('t', args))).toEqual(['ask-first', 'allow', 'allow'])
@@ -129,7 +129,7 @@ describe('require_approval', () => {
     ['"1h30m"', 5_400_000],
     ['"1.5m"', 90_000],
     ['"250ms"', 250],
-  ])('takes the duration %s, as Go writes it', (timeout, ms) => {
+  ])('accepts the duration %s, as Go writes it', (timeout, ms) => {
     const { decide } = engineOf(intercept({ t: [asking({ approval_timeout: JSON.parse(timeout) })] }))
     expect(decide('t')).toMatchObject({ intercept: { timeoutMs: ms } })
   })
@@ -155,7 +155,7 @@ describe('require_approval', () => {
       { name: 'n', action: 'deny', approval_timeout: '5m' },
       ['1: tools.t.rules[0].approval_timeout stands in a rule that requires no approval'],
     ],
-  ])('is refused beside what contradicts it: %j', (rule, problems) => {
+  ])('is refused together with what contradicts it: %j', (rule, problems) => {
     expect(problemsOf(intercept({ t: [rule] }))).toEqual(problems)
   })
 
@@ -184,7 +184,7 @@ describe('spend', () => {
     ['of a tool', text],
     ['of a rule', intercept({ t: [{ name: 'budget', spend: { daily: 50 } }] })],
     ['of all tools', intercept({}, { spend: { daily: 50 } })],
-  ])('%s is not enforced: the engine says so, and why', (_, policy) => {
+  ])('%s is not enforced: the engine says so, with the reason', (_, policy) => {
     expect(() => engineOf(policy)).toThrow(
       expect.objectContaining({
         code: 'cannot_enforce',

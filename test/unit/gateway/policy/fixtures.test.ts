@@ -16,7 +16,7 @@ const read = (folder: string, name: string) =>
 const verdicts = (folder: string, name: string) =>
   Object.fromEntries(explainPolicy(read(folder, name).policy).map(({ tool, verdict }) => [tool, verdict]))
 
-it.each(files)('%s/%s is read, and names no tool that is not there', (folder, name) => {
+it.each(files)('%s/%s is valid, and names only existing tools', (folder, name) => {
   const reading = read(folder, name)
   const page = folder === 'intercept' && /\.claim-/.test(name)
   expect(reading.dialect).toBe(page ? 'policylayer-page' : folder)
@@ -25,22 +25,22 @@ it.each(files)('%s/%s is read, and names no tool that is not there', (folder, na
   )
 })
 
-it.each(files.filter(([, name]) => name.includes('-strict')))(
-  'nothing looks wrong with %s/%s',
-  (folder, name) => {
-    expect(reviewPolicy(read(folder, name)).filter(({ level }) => level === 'warning')).toEqual([])
-  },
-)
+it.each(files.filter(([, name]) => name.includes('-strict')))('%s/%s causes no warning', (folder, name) => {
+  expect(reviewPolicy(read(folder, name)).filter(({ level }) => level === 'warning')).toEqual([])
+})
 
-describe('as published', () => {
-  it.each(['instanode', 'safebot'] as const)('both dialects say the same of every tool of %s', server => {
-    const published = verdicts('policylayer', `${server}.json`)
-    expect(verdicts('intercept', `${server}.yaml`)).toEqual(published)
-    const tools = Object.entries(KNOWN_TOOLS).flatMap(([name, known]) =>
-      known.server === server ? [name] : [],
-    )
-    expect(Object.keys(published)).toEqual(tools)
-  })
+describe('the published policies', () => {
+  it.each(['instanode', 'safebot'] as const)(
+    'mean the same in both dialects for every tool of %s',
+    server => {
+      const published = verdicts('policylayer', `${server}.json`)
+      expect(verdicts('intercept', `${server}.yaml`)).toEqual(published)
+      const tools = Object.entries(KNOWN_TOOLS).flatMap(([name, known]) =>
+        known.server === server ? [name] : [],
+      )
+      expect(Object.keys(published)).toEqual(tools)
+    },
+  )
 
   // fidelity gateway/policylayer, same: Under `deny`, a tool with the entry `{}` passes.
   it('allow thirty writes and ten long polls a minute, and hide the destructive tool', () => {

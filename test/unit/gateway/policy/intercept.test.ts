@@ -158,7 +158,7 @@ it('warns of two rules of one tool with the same name', () => {
   expect(readPolicy(text, 'p.yaml').warnings).toMatchObject([{ code: 'duplicate_rule_name', line: 6 }])
 })
 
-it('tells everything that is wrong at once, in the order of the file, and what would be right', () => {
+it('reports all problems at once, in the order of the file, with remedies', () => {
   const text = `${inRule('{ name: n, action: block }')}\ndefault: no\nhide: [x, x]`
   expect(problemsOf(text)).toHaveLength(4)
   expect(() => readPolicy(text, 'p.yaml')).toThrow(
@@ -173,7 +173,7 @@ it('names the key that was probably meant', () => {
 })
 
 // fidelity gateway/intercept, same: A counter moves only with an `lt` or `lte` of its own rule.
-it('warns of a counter that never moves, a limit that is cut, and a limit of no calls', () => {
+it('warns of a counter that never changes, a limit that is shortened, and a limit of no calls', () => {
   const codes = (value: string, op = 'lte') =>
     readPolicy(inState('increment: 1', `{ path: state.t.c, op: ${op}, value: ${value} }`), 'p').warnings.map(
       ({ code }) => code,

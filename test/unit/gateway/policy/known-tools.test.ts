@@ -4,7 +4,7 @@ import { DAILY_PROVISIONS } from '../../../../servers/gateway/policy/review.js'
 import { DAILY_CAP } from '../../../../servers/instanode/limits.js'
 import { createUnderstudy } from '../../../../servers/understudy/understudy.js'
 
-it('the fourteen tools that check knows are those that the servers list', async () => {
+it('check knows the same fourteen tools as the servers list', async () => {
   const understudy = await createUnderstudy({ clock: 'manual' })
   try {
     const genuine: Record<string, unknown> = {}
@@ -47,6 +47,6 @@ function isNumber(
   return schema !== undefined && 'type' in schema && ['integer', 'number'].includes(String(schema.type))
 }
 
-it('knows the daily cap', () => {
+it('check knows the daily cap', () => {
   expect(DAILY_PROVISIONS).toBe(DAILY_CAP)
 })

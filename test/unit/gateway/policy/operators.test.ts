@@ -46,12 +46,12 @@ describe.each<[Operator, Plain, passing: unknown[], failing: unknown[]]>([
 })
 
 // fidelity gateway/intercept, same: Patterns are RE2: their time is proportional to the text.
-it('takes time in proportion to the text, with any pattern', () => {
+it('matches any pattern in time proportional to the text', () => {
   const test = testOf('regex', '^(([a-z])+.)+[A-Z]([a-z])+$')
   expect(test('a'.repeat(20_000))).toBe(false)
 })
 
-it('does not run out of stack on what a caller nests', () => {
+it('does not overflow the stack for deeply nested arguments', () => {
   let nested: unknown = 'x'
   for (let depth = 0; depth < 50_000; depth++) nested = [nested]
   expect(testOf('eq', 'x')(nested)).toBe(false)

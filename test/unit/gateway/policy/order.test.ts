@@ -29,7 +29,7 @@ describe('Intercept', () => {
 
   // fidelity gateway/intercept, same: A denial has the text of `on_deny`, or a text with the name of the
   // rule. The default has its own text.
-  it('denies with the text of the rule, or with its own', () => {
+  it('denies with the text of the rule, or with its default text', () => {
     const { decide } = engineOf(
       intercept({
         t: [{ name: 'n', action: 'deny', on_deny: 'Never.' }],
@@ -43,7 +43,7 @@ describe('Intercept', () => {
     ])
   })
 
-  it('lets rules for every tool hold where the default is allow', () => {
+  it('applies rules for every tool also if the default is allow', () => {
     const { outcome } = engineOf(intercept({ '*': [{ name: 'none', action: 'deny' }] }, { default: 'allow' }))
     expect(outcome('anything')).toBe('none')
   })
@@ -102,7 +102,7 @@ describe('PolicyLayer', () => {
     ])
   })
 
-  it('lets an argument that is left out past a denial that speaks of it', () => {
+  it('passes a call without the argument that a denial names', () => {
     const denyIf = [{ conditions: [{ path: 'args.branch', op: 'neq', value: 'dev' }] }]
     const { outcome } = engineOf(policyLayer({ t: { deny_if: denyIf } }), 'policy.json')
     expect([outcome('t', { branch: 'main' }), outcome('t', {})]).toEqual([
@@ -132,11 +132,11 @@ describe('the arguments of a call', () => {
     [{ 'a.b': 1 }, 'n'],
     [{ a: [{ b: 1 }] }, 'n'],
     [{ a: null }, 'n'],
-  ])('a path goes into objects alone: %j', (args, expected) => {
+  ])('a path leads only into objects: %j', (args, expected) => {
     expect(outcome('deep', args)).toBe(expected)
   })
 
-  it('has no argument that every object has', () => {
+  it('does not include the members that every object has', () => {
     const rules = [{ name: 'n', conditions: [{ path: 'args.constructor', op: 'exists', value: true }] }]
     expect(engineOf(intercept({ t: rules })).outcome('t', {})).toBe('n')
   })
@@ -154,7 +154,7 @@ describe('hiding', () => {
   })
 
   // fidelity gateway/intercept, same: A tool that is only denied stays in the list.
-  it('keeps a tool in the list that is only denied', () => {
+  it('does not remove a tool from the list that is only denied', () => {
     expect(engineOf(intercept({})).engine.hides('t')).toBe(false)
   })
 })
@@ -180,21 +180,18 @@ describe('approval', () => {
       '/tools/t/approve',
       '/tools/t/limits/l',
     ],
-  ])(
-    'in %s: asked for as often as wanted, and then through, once quota allows it',
-    (file, text, ask, limit) => {
-      const { decide, outcome } = engineOf(text, file)
-      expect(decide('t')).toEqual({
-        outcome: 'approve',
-        rule: ask,
-        message: `Needs approval by rule "${ask}"`,
-      })
-      expect([outcome('t'), outcome('t', {}, { approved: true })]).toEqual([ask, 'allow'])
-      expect([outcome('t'), outcome('t', {}, { approved: true })]).toEqual([limit, limit])
-    },
-  )
+  ])('in %s: is requested each time, and then passes if quota allows it', (file, text, ask, limit) => {
+    const { decide, outcome } = engineOf(text, file)
+    expect(decide('t')).toEqual({
+      outcome: 'approve',
+      rule: ask,
+      message: `Needs approval by rule "${ask}"`,
+    })
+    expect([outcome('t'), outcome('t', {}, { approved: true })]).toEqual([ask, 'allow'])
+    expect([outcome('t'), outcome('t', {}, { approved: true })]).toEqual([limit, limit])
+  })
 
-  it('does not come before a rule that denies', () => {
+  it('does not apply before a rule that denies', () => {
     const rules = [{ name: 'ask', action: 'approve' }, needs('must', 'a')]
     const { outcome } = engineOf(intercept({ t: rules }))
     expect([outcome('t'), outcome('t', {}, { approved: true }), outcome('t', yes)]).toEqual([

@@ -45,7 +45,7 @@ describe('a number without quotes', () => {
     ['0b12', '0b12'],
     ['1.2.3', '1.2.3'],
     ['12:30:45', '12:30:45'],
-  ])('%s is read alike by all, without a warning', (text, value) => {
+  ])('%s is read alike by all parsers, without a warning', (text, value) => {
     expect(read(text)).toEqual({ value, warnings: [] })
   })
 
@@ -64,7 +64,7 @@ describe('a number without quotes', () => {
     expect(read(text).warnings).toEqual(['go_float 6'])
   })
 
-  it('counts as Go reads it', () => {
+  it('has the value that Go reads', () => {
     const text = `version: "1"
 tools:
   t:
@@ -77,7 +77,7 @@ tools:
     expect(policy.tools.get('t')?.[0]?.demand).toMatchObject({ limit: { max: 8 } })
   })
 
-  it('says what is read, and what to write', () => {
+  it('has a warning with the value and a remedy', () => {
     expect(readPolicy(withValue('0777'), 'p.yaml').warnings[0]?.message).toBe(
       '0777 is read as 511, as Go does: a leading zero makes it octal. Write 511, or put it in quotes to write a string',
     )
@@ -106,7 +106,7 @@ describe('bytes that are not UTF-8', () => {
     )
   })
 
-  it('are not found in a text with umlauts', () => {
+  it('are not reported in a text with umlauts', () => {
     expect(policyText(Buffer.from('ä\nö\n€'), 'p.yaml')).toBe('ä\nö\n€')
   })
 })

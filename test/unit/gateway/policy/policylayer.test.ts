@@ -53,7 +53,7 @@ describe('a policy.json is refused', () => {
   })
 })
 
-it('finds the line of each problem in a file of several', () => {
+it('reports the line of each problem in a file with several', () => {
   const text = JSON.stringify(
     { version: '1', default: 'deny', tools: { t: { limits: [{ ...limit, max: -1 }] } } },
     null,

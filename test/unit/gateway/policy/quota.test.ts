@@ -56,7 +56,7 @@ describe('a limit', () => {
   })
 
   // fidelity gateway/policylayer, same: `all_tools.limits` counts each call, also of tools without an entry.
-  it('over all tools counts every call, also of tools without an entry', () => {
+  it('for all tools counts every call, also of tools without an entry', () => {
     const limit = { counter: 'calls', window: 'minute', max: 3, scope: 'grant' }
     const { outcome } = engineOf(
       policyLayer({ t: {} }, { default: 'allow', all_tools: { limits: [limit] } }),
@@ -74,7 +74,7 @@ describe('a limit', () => {
     expect(['t', 'u', 't'].map(tool => everyTool(tool))).toEqual(['allow', 'allow', 'all'])
   })
 
-  it('is one for each tool, though names of tools and counters run into one another', () => {
+  it('is separate for each tool, even if names of tools and counters run together', () => {
     const limit = (counter: string) => ({ limits: [{ counter, window: 'minute', max: 1, scope: 'grant' }] })
     const { outcome } = engineOf(policyLayer({ a: limit('b.c'), 'a.b': limit('c') }), 'p.json')
     expect(['a', 'a.b'].map(tool => outcome(tool))).toEqual(['allow', 'allow'])
@@ -83,7 +83,7 @@ describe('a limit', () => {
   // fidelity gateway/intercept, same: Counters are reserved in order. A refusal returns the quota of earlier
   // counters.
   // fidelity gateway/intercept, same: One tool may have limits over different windows.
-  it('that refuses returns the quota of earlier limits', () => {
+  it('that denies a call gives back the quota of earlier limits', () => {
     const rules = [
       { name: 'minute', rate_limit: '3/minute' },
       { name: 'hour', rate_limit: '2/hour' },
@@ -94,7 +94,7 @@ describe('a limit', () => {
   })
 
   // fidelity gateway/intercept, same: Other rules and tools may read a counter.
-  it('may be read by the conditions of other rules and tools', () => {
+  it('can be read by the conditions of other rules and tools', () => {
     const text = intercept({
       t: [counted({}, 'lte', 9)],
       u: [{ name: 'only after t', conditions: [{ path: 'state.t.c', op: 'gte', value: 1 }] }],
@@ -135,7 +135,7 @@ describe('quota', () => {
     return decision
   }
 
-  it('is given back for an answer that says so, once', () => {
+  it('is given back once for an answer that requires it', () => {
     const world = once()
     const first = allowed(world)
     first.settle('refunded')
@@ -150,7 +150,7 @@ describe('quota', () => {
 
   // fidelity gateway/intercept, differs: Quota that returns late is taken from the present window. Here: The
   // present window stays as it is, because the quota was not taken from it.
-  it('is not returned to another window', async () => {
+  it('is not given back to another window', async () => {
     const world = once()
     const first = allowed(world)
     await world.clock.advance(60_000)
@@ -159,7 +159,7 @@ describe('quota', () => {
     expect(world.outcome('t')).toBe('n')
   })
 
-  it('comes back with a snapshot; what was reserved before it is not given back again', () => {
+  it('is restored by a snapshot, and earlier reservations are not given back again', () => {
     const world = once()
     const empty = world.engine.snapshot()
     const first = allowed(world)

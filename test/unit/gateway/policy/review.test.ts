@@ -18,7 +18,7 @@ const condition = (path: string, op: string, value: unknown) => ({
   conditions: [{ path, op, value }],
 })
 
-describe('what looks wrong', () => {
+describe('a review warns of', () => {
   it.each<[string, string, string[]]>([
     ['nothing', intercept({ list_resources: [] }), []],
     ['a tool of neither server', intercept({ clain_token: [] }), ['unknown_tool clain_token']],
@@ -110,7 +110,7 @@ describe('what looks wrong', () => {
     expect(warnings(text)).toEqual(expected)
   })
 
-  it('names the tool that was probably meant', () => {
+  it('a tool name that was probably meant to be another', () => {
     const [first] = reviewPolicy(readPolicy(intercept({ clain_token: [] }), 'p.yaml'))
     expect(first?.message).toBe(
       'clain_token is not a tool of Instanode or Safebot; claim_token is probably meant',
@@ -118,7 +118,7 @@ describe('what looks wrong', () => {
   })
 })
 
-describe('the notes on a policy', () => {
+describe('a review notes', () => {
   it('secrets that pass, until the tool is hidden or denied', () => {
     expect(notes(intercept({ create_postgres: [] }))).toContain('secret')
     expect(notes(intercept({}, { hide: ['create_postgres'] }))).not.toContain('secret')
@@ -129,7 +129,7 @@ describe('the notes on a policy', () => {
     expect(notes(intercept({ create_postgres: [limit('5/day')] }))).not.toContain('above_daily_cap')
   })
 
-  it('holes of the product that the policy would fall into', () => {
+  it('defects of the product that affect the policy', () => {
     const plain = ['non_object_arguments', 'batches', 'reload']
     expect(notes(intercept({ room_status: [{ name: 'n', action: 'deny' }] }))).toEqual(plain)
     expect(notes(intercept({}, { hide: ['x'] }))).toContain('gzip')
@@ -144,7 +144,7 @@ describe('the notes on a policy', () => {
     expect(notes(policyLayer({}), 'p.json')).toEqual([])
   })
 
-  it('patterns that match anywhere, and denials that an argument left out escapes', () => {
+  it('patterns that match anywhere, and denials that a missing argument avoids', () => {
     const pattern = (value: string) => intercept({ claim_token: [condition('args.token', 'regex', value)] })
     expect(warnings(pattern('[0-9a-f-]{36}'))).toEqual(['unanchored claim_token'])
     expect(notes(pattern('^[0-9a-f-]{36}'))).toContain('unanchored')
@@ -155,7 +155,7 @@ describe('the notes on a policy', () => {
   })
 })
 
-describe('the meaning of a policy', () => {
+describe('the explanation of a policy', () => {
   const meanings = (text: string, file = 'p.yaml') =>
     Object.fromEntries(
       explainPolicy(readPolicy(text, file).policy).map(({ tool, verdict, words }) => [
@@ -164,7 +164,7 @@ describe('the meaning of a policy', () => {
       ]),
     )
 
-  it('is said of all tools of the servers it names tools of', () => {
+  it('has all tools of the servers that the policy concerns', () => {
     expect(Object.keys(meanings(intercept({ claim_token: [], other: [] })))).toEqual([
       'create_postgres',
       'create_webhook',
@@ -177,7 +177,7 @@ describe('the meaning of a policy', () => {
     expect(Object.keys(meanings(intercept({})))).toHaveLength(14)
   })
 
-  it('is said in words', () => {
+  it('is in words', () => {
     const tools = {
       list_resources: {},
       create_postgres: {
@@ -201,7 +201,7 @@ describe('the meaning of a policy', () => {
     })
   })
 
-  it('tells windows without a name, amounts, and limits over all tools', () => {
+  it('has windows without a name, amounts, and limits for all tools', () => {
     const page = 'tools: { claim_task: { rules: [{ rate_limit: { max: 2, window: 90 } }] } }'
     expect(meanings(page).claim_task).toEqual(['limited', 'at most 2 in 90 seconds, for each grant'])
     const spends = {

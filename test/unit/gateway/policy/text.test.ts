@@ -62,7 +62,7 @@ describe('JSON', () => {
     expect(problemsOf(text, 'policy.json')).toEqual(problems)
   })
 
-  it('takes a byte order mark, as editors leave it', () => {
+  it('accepts a byte order mark', () => {
     expect(readPolicy('\ufeff{"version":"1","default":"deny"}', 'policy.json').dialect).toBe('policylayer')
   })
 })
@@ -72,13 +72,13 @@ it.each([
   ['a block in a block in …', '- '.repeat(20_000)],
   ['blocks by indentation', Array.from({ length: 300 }, (_, at) => `${' '.repeat(at)}a:`).join('\n')],
   ['a very long text', `version: "${'1'.repeat(300_000)}"`],
-])('%s is refused before a parser sees it', (_, text) => {
+])('%s is refused before it is parsed', (_, text) => {
   for (const file of ['policy.yaml', 'policy.json']) {
     expect(() => readPolicy(text, file)).toThrow(PolicyRefusal)
   }
 })
 
-it('tells what a file is meant as by its ending, or else by its first character', () => {
+it('the format of a file follows from its ending, or else from its first character', () => {
   const json = '{"version":"1","default":"deny",}'
   expect(problemsOf(json, 'policy.json')).toEqual(['1: has a comma before its }'])
   expect(problemsOf(json, 'policy')).toEqual(['1: has a comma before its }'])

@@ -23,7 +23,7 @@ describe('the form printed on the tool pages', () => {
 
   // fidelity gateway/tool-page, same: `action: allow` allows a tool. Other tools are allowed without a
   // `default`.
-  it('allows other tools, unless it says otherwise', () => {
+  it('allows other tools by default', () => {
     expect(engineOf(page('action: allow')).outcome('ack_task')).toBe('allow')
     expect(engineOf(`default: deny\n${page('action: allow')}`).outcome('ack_task')).toBe('(default deny)')
   })
@@ -49,7 +49,7 @@ describe('the form printed on the tool pages', () => {
 
   // fidelity gateway/tool-page, differs: Approval can be required, and the form is not published. Here: It is
   // `action: require_approval`, because Intercept has that form.
-  it('asks for approval', () => {
+  it('requires approval', () => {
     expect(engineOf(page('action: require_approval')).decide('claim_task')).toMatchObject({
       outcome: 'approve',
     })
@@ -80,7 +80,7 @@ it.each([
   expect(problemsOf(page(rule))).toEqual(problems)
 })
 
-it('with a version or names, it is a policy of Intercept gone wrong', () => {
+it('with a version or names, it is read as an invalid Intercept policy', () => {
   expect(problemsOf(`version: "1"\n${page('action: allow')}`)).toEqual([
     '5: tools.claim_task.rules[0] has no name',
     '5: tools.claim_task.rules[0].action is "allow"',

@@ -61,7 +61,7 @@ describe('calls that name a connection', () => {
     expect(answered([frame]).answer).toBeUndefined()
   })
 
-  it('leave a batch to the engine that has another statement in it, and signal nothing', () => {
+  it('leave a batch with another statement to the engine, and signal nothing', () => {
     const other = message('P', 'other', 'SELECT 1', Buffer.alloc(2))
     const batch = [cancel(), bind(int32(1234), true), execute, other, sync]
     expect(answered(batch)).toEqual({ answer: undefined, signalled: [] })
@@ -78,7 +78,7 @@ describe('calls that name a connection', () => {
   })
 
   test.prop([fc.constantFrom('P', 'B', 'D', 'E', 'Q'), fc.uint8Array({ maxLength: 40 })])(
-    'read or leave any message',
+    'read or refuse any message',
     (type, body) => {
       answered([cancel(), message(type, Buffer.from(body)), sync])
     },

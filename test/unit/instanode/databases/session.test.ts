@@ -28,7 +28,7 @@ const shown = (messages: Buffer[]) =>
   )
 
 describe('statements', () => {
-  it('makes names private and leaves the unnamed one alone', () => {
+  it('gives names a private form, and does not change the unnamed one', () => {
     const { messages } = new Statements('me_').rewrite([
       parse('s', 'SELECT 1'),
       bind('s'),
@@ -37,7 +37,7 @@ describe('statements', () => {
     expect(shown(messages)).toEqual(['Pme_s SELECT 1', 'B me_s', 'P SELECT 2'])
   })
 
-  it('parses again what the session has lost, once', () => {
+  it('parses again once what the session has lost', () => {
     const statements = new Statements('me_')
     statements.rewrite([parse('s', 'SELECT 1'), parse('', 'SELECT 2')])
     statements.lostAll()
@@ -47,7 +47,7 @@ describe('statements', () => {
     expect(statements.rewrite([bind('s')]).restored).toEqual([])
   })
 
-  it('keeps what a failed batch did parse, and forgets the rest', () => {
+  it('keeps what a failed batch has parsed, and forgets the rest', () => {
     const statements = new Statements('me_')
     statements.noteFailed(statements.rewrite([parse('a', 'SELECT 1'), parse('b', 'SELEC 2')]), 1)
     statements.lostAll()
@@ -64,7 +64,7 @@ describe('statements', () => {
     expect(statements.withoutPrefix(`"${short}"`)).not.toContain('x')
   })
 
-  it('knows DEALLOCATE for its own names only', () => {
+  it('handles DEALLOCATE for its own names only', () => {
     const statements = new Statements('me_')
     statements.rewrite([parse('_pg3_0', 'SELECT 1')])
     expect(shown(statements.rewrite([message('Q', 'DEALLOCATE "_pg3_0";')]).messages)).toEqual([
@@ -76,8 +76,8 @@ describe('statements', () => {
   })
 })
 
-describe('turn', () => {
-  it('is given in the order it was asked for, and taken back from who waits too long', async () => {
+describe('the session lock', () => {
+  it('is given in the order of requests, and a request that waits too long fails', async () => {
     const clock = new Clock({ mode: 'manual' })
     const turn = new SessionLock<string>(clock)
     await turn.acquire('a')
@@ -112,7 +112,7 @@ describe('turn', () => {
 })
 
 describe('settings', () => {
-  it('lists custom names it has seen, and restores values whatever is in them', () => {
+  it('lists the custom names that it has seen, and restores any value', () => {
     const settings = new Settings(new Map())
     expect(settings.areDefaults).toBe(true)
     settings.noteSql(`SET LOCAL app.tenant = 'x'; SELECT set_config('Other.Name', 'y', false)`)

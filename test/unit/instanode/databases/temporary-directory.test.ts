@@ -30,13 +30,13 @@ describe('the temporary directories of embedded databases', () => {
   }
   const gone = () => `${NO_PID} 1 ${own[2]}`
 
-  it('go when their process is gone', async () => {
+  it('are removed when their process has ended', async () => {
     const path = directory('understudy-databases-aB3xYz', gone())
     await removeAbandonedDirectories(parent)
     expect(existsSync(path)).toBe(false)
   })
 
-  it('go when another process has the id by now', async () => {
+  it('are removed when another process has the same id', async () => {
     const [byParent, byThis] = [
       directory('understudy-databases-aaaaaa', `${process.ppid} 1 ${own[2]}`),
       directory('understudy-databases-bbbbbb', `${process.pid} 1 ${own[2]}`),
@@ -45,7 +45,7 @@ describe('the temporary directories of embedded databases', () => {
     expect([byParent, byThis].map(path => existsSync(path))).toEqual([false, false])
   })
 
-  it('go once, whichever of several starts finds them', async () => {
+  it('are removed once by several concurrent starts', async () => {
     const paths = ['1', '2', '3'].map(n => directory(`understudy-databases-aaaaa${n}`, gone()))
     await Promise.all(Array.from({ length: 4 }, () => removeAbandonedDirectories(parent)))
     expect(paths.filter(path => existsSync(path))).toEqual([])
@@ -59,20 +59,20 @@ describe('the temporary directories of embedded databases', () => {
     ['with an unreadable lock', 'understudy-databases-aaaaaa', () => 'what'],
     ['with another name', 'understudy-databases-mine', gone],
     ['of other software', 'databases-aaaaaa', gone],
-  ])('stay, those %s', async (_which, name, lock) => {
+  ])('are kept: those %s', async (_which, name, lock) => {
     const path = directory(name, lock())
     await removeAbandonedDirectories(parent)
     expect(existsSync(join(path, 'data_0123456789abcdef', 'base', '1'))).toBe(true)
   })
 
-  it('are not followed to by a symbolic link', async () => {
+  it('are not removed through a symbolic link', async () => {
     const elsewhere = directory('elsewhere', gone())
     symlinkSync(elsewhere, join(parent, 'understudy-databases-aaaaaa'))
     await removeAbandonedDirectories(parent)
     expect(existsSync(join(elsewhere, 'lock'))).toBe(true)
   })
 
-  it('are no reason for a start to fail', async () => {
+  it('do not prevent a start if their parent folder does not exist', async () => {
     await expect(removeAbandonedDirectories(join(parent, 'nowhere'))).resolves.toBeUndefined()
   })
 })

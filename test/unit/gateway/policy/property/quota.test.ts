@@ -98,7 +98,7 @@ it('each limit allows the calls that earlier ones leave, for any calls, answers 
   await fc.assert(quotaHolds, { numRuns: 500 })
 })
 
-it('the property fails when quota is not given back', async () => {
+it('the property fails if quota is not given back', async () => {
   const reserve = Counters.prototype.reserve
   vi.spyOn(Counters.prototype, 'reserve').mockImplementation(function (this: Counters, ...args) {
     return reserve.apply(this, args) && { giveBack: () => undefined }
@@ -106,7 +106,7 @@ it('the property fails when quota is not given back', async () => {
   expect((await fc.check(quotaHolds, WILL_FAIL)).failed).toBe(true)
 })
 
-it('the property fails when quota is given back to whichever window it is by then', async () => {
+it('the property fails if quota is given back to a later window', async () => {
   const reserve = Counters.prototype.reserve
   vi.spyOn(Counters.prototype, 'reserve').mockImplementation(function (this: Counters, counter, who, amount) {
     const reserved = reserve.call(this, counter, who, amount)
