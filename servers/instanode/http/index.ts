@@ -15,10 +15,10 @@ import { receiveOperations } from './receive.js'
 import { accountOperations, provisionOperations, resourceOperations } from './resources.js'
 import * as schema from './schemas.js'
 
-/** The origin of the real service's web site. Its pages may call the API with a session cookie. */
+/** The origin of the real service's web site. Its pages may call the stand-in from a browser. */
 const SITE_ORIGIN = 'https://instanode.dev'
 
-/** The origins that the real service allows to send a session cookie. */
+/** The origins whose pages may send a session cookie to the real service, by its CORS headers. */
 const TRUSTED_ORIGINS = [SITE_ORIGIN, 'http://localhost:5173', 'http://localhost:3000']
 
 const ALLOWED_METHODS = 'POST, GET, OPTIONS, PUT, DELETE'
@@ -136,12 +136,12 @@ function rateLimiter(
 }
 
 /**
- * Answers a path without an operation as the real service does: 404 as plain text for GET and HEAD, 405 for
- * other methods.
+ * Answers a path or method without an operation as the real service does: 200 for OPTIONS, 400 for a path that
+ * cannot be decoded, 404 for GET and HEAD, and 405 for other methods.
  */
 const notFound: RequestHandler = ({ method, path, allowedMethods }, response) => {
   if (method === 'OPTIONS') sendEmpty(response, 200)
-  else if (!isEncoded(path)) sendPlainText(response, 400, '400 Bad Request')
+  else if (!isDecodable(path)) sendPlainText(response, 400, '400 Bad Request')
   else if (method === 'GET' || method === 'HEAD') sendPlainText(response, 404, '404 page not found')
   else {
     const allowed = [...new Set(['GET', 'HEAD', ...allowedMethods])].sort()
@@ -150,7 +150,7 @@ const notFound: RequestHandler = ({ method, path, allowedMethods }, response) =>
 }
 
 /** Returns whether the percent encoding of a path can be decoded. */
-function isEncoded(path: string): boolean {
+function isDecodable(path: string): boolean {
   try {
     decodeURIComponent(path)
     return true
@@ -168,7 +168,7 @@ export const FOR_MODELS = `# Instanode (a local stand-in)
 Postgres databases and webhook receivers for agents. Without an account: 5 a day, each for 24 hours.
 
 POST /db/new {"name":"..."}            a database: connection_url
-POST /webhook/new {"name":"..."}       a receiver: receive_url stores deliveries, GET returns them
+POST /webhook/new {"name":"..."}       a receiver: POST to its receive_url, and GET what was sent
 GET /api/me/resources                  the resources of the account (Authorization: Bearer TOKEN)
 POST /api/me/claim {"token":"..."}     makes the account the owner of a resource
 DELETE /api/me/resources/TOKEN         deletes a resource (paid accounts only)
@@ -178,8 +178,8 @@ GET /openapi.json                      the whole API`
 /** The meaning of each HTTP status in the OpenAPI document. */
 const MEANINGS: Readonly<Record<number, string>> = {
   200:
-    'The request has succeeded. For a creation: the daily cap is reached, so an existing ' +
-    'resource is returned',
+    'The request has succeeded. A creation that answers 200 in place of 201 returns an existing resource, ' +
+    'because the daily cap is reached',
   302: 'The page is at the URL in the Location header',
   400: 'The request is not valid',
   401: 'The account token is missing, malformed, expired or forged',

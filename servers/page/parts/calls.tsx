@@ -10,19 +10,19 @@ import { type Column, LogTable } from './log-table.js'
 
 /** Lists the calls to the servers, and adds new calls as they arrive. */
 export function CallList() {
-  const all = calls.value.length
+  const kept = calls.value.length
   return (
     <Section
       id="calls"
       title="Calls"
       note={
         <>
-          {counted(all, 'call')} reached the servers
-          {dropped.value > 0 && `, ${counted(dropped.value, 'older call')} no longer kept`}
+          {counted(kept + dropped.value, 'call')} reached the servers
+          {dropped.value > 0 && `, the latest ${kept} are listed`}
         </>
       }
     >
-      {all === 0 ? (
+      {kept === 0 ? (
         <NoCalls />
       ) : (
         <LogTable

@@ -10,7 +10,8 @@ const MAX_PAGE_MESSAGES = 500
 export type RoomEvent =
   | { type: 'message'; message: StoredMessage }
   /**
-   * The buffered messages have been sent. `size` counts the new participant, which is not in the list yet.
+   * The buffered messages have been sent. The list has the participants from before the subscription, but its
+   * `size` also counts the new one, as in the real service.
    */
   | { type: 'ready'; lastSeq: number; participantList: ParticipantList }
   | { type: 'presence'; participantList: ParticipantList }
@@ -28,10 +29,10 @@ interface Subscriber {
   /** Events that have not been sent yet. Messages are read from the buffer instead. */
   readonly pendingEvents: RoomEvent[]
   /**
-   * The lock state that the subscriber knows: whether the room accepts only signed messages. Undefined until
+   * Whether the room was locked at the last read: a locked room accepts only signed messages. Undefined until
    * the first read.
    */
-  knownLock: boolean | undefined
+  wasLocked: boolean | undefined
 }
 
 /**
@@ -53,18 +54,8 @@ export class EventStreams {
   }
 
   /**
-   * Sends `locked` to the subscribers of a room, because the room accepts only signed messages from now on.
-   */
-  announceLock(roomId: string): void {
-    for (const subscriber of this.#subscribers.get(roomId) ?? []) {
-      subscriber.knownLock = true
-      send(subscriber, { type: 'locked' })
-    }
-  }
-
-  /**
-   * Yields the events of a room: the buffered messages after `after`, one `ready`, and then new events. Opens
-   * the room if it does not exist. The subscriber is a participant until the stream ends.
+   * Yields the events of a room: the buffered messages after `after`, one `ready`, and then new events. If no
+   * agent has opened the room, it is created. The subscriber is a participant until the stream ends.
    *
    * @param signal ends the stream. A reset and the end of the service also end it.
    * @throws ServiceRefusal 400 for an invalid room id, 503 if the room cannot be opened
@@ -78,19 +69,19 @@ export class EventStreams {
     const subscriber: Subscriber = {
       waiter: this.#waiters.add(roomId),
       pendingEvents: [],
-      knownLock: undefined,
+      wasLocked: undefined,
     }
     const remove = this.#addSubscriber(roomId, subscriber)
-    const before = this.#presence.participantList(roomId)
+    const earlier = this.#presence.participantList(roomId)
     const leave = this.#presence.join(roomId, participant, participantList =>
-      send(subscriber, { type: 'presence', participantList }),
+      queueEvent(subscriber, { type: 'presence', participantList }),
     )
     try {
       let lastSent = yield* this.#messages(roomId, subscriber, after)
       yield {
         type: 'ready',
         lastSeq: await this.#lastSeq(roomId),
-        participantList: { ...before, size: before.size + 1 },
+        participantList: { ...earlier, size: earlier.size + 1 },
       }
       this.#presence.announce(roomId)
       for (;;) {
@@ -113,8 +104,8 @@ export class EventStreams {
   }
 
   /**
-   * Yields the buffered messages after `after`. Returns the `seq` of the last one, or `after` if there is
-   * none.
+   * Yields the buffered messages after `after`, and `locked` if the room was locked since the last read.
+   * Returns the `seq` of the last message, or `after` if there is none.
    */
   async *#messages(roomId: string, subscriber: Subscriber, after: number): AsyncGenerator<RoomEvent, number> {
     for (let lastSent = after; ; ) {
@@ -123,9 +114,9 @@ export class EventStreams {
         locked: room?.signedOnly === true,
       }))
       for (const message of page) yield { type: 'message', message }
-      // Another replica has locked the room. Its call of `announceLock` reached only its own subscribers.
-      if (locked && subscriber.knownLock === false) yield { type: 'locked' }
-      subscriber.knownLock = locked
+      // A subscriber that joins a locked room gets no event.
+      if (locked && subscriber.wasLocked === false) yield { type: 'locked' }
+      subscriber.wasLocked = locked
       lastSent = page.at(-1)?.seq ?? lastSent
       if (page.length < MAX_PAGE_MESSAGES) return lastSent
     }
@@ -149,7 +140,7 @@ export class EventStreams {
 }
 
 /** Queues an event and wakes the subscriber. */
-function send({ waiter, pendingEvents }: Subscriber, event: RoomEvent): void {
+function queueEvent({ waiter, pendingEvents }: Subscriber, event: RoomEvent): void {
   pendingEvents.push(event)
   waiter.wake('message')
 }

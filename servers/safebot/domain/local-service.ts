@@ -345,7 +345,7 @@ export class LocalService implements SafebotService {
     const { ciphertext, nonce, sender, replyTo } = post
     // The client sends 0 for no limit. Readers in the real service do not see it.
     const ttlMs = post.ttlMs === 0 ? undefined : post.ttlMs
-    const posted = await this.rooms.addingTransaction(roomId, (tx, existing) => {
+    return this.rooms.addingTransaction(roomId, (tx, existing) => {
       if (existing?.signedOnly === true && !senderVerified) throw signatureRequired()
       this.rooms.checkSpace(tx, ciphertext)
       const room = existing ?? this.rooms.create(tx, roomId)
@@ -366,8 +366,6 @@ export class LocalService implements SafebotService {
       tx.announce()
       return { id, seq }
     })
-    if (locksRoom) this.eventStreams.announceLock(roomId)
-    return posted
   }
 }
 

@@ -196,6 +196,23 @@ describe('the events of a room', () => {
     stream.drop()
   })
 
+  it('report the lock once to a reader that stops reading for a while', async () => {
+    const { agent } = await startSafebot()
+    const alice = await agent('alice')
+    const stream = await follow(alice.base)
+    await stream.has('"presence"')
+    stream.response.pause()
+    const cipher = anyCipher(90_000)
+    for (let sent = 0; sent < 100; sent++) await alice.say(ROOM, cipher)
+    await alice.saySigned(ROOM, anyCipher(), { signed_only: true })
+    stream.response.resume()
+    await stream.has('"locked"')
+    await alice.saySigned(ROOM, anyCipher())
+    await until(() => stream.text.split('"type":"message"').length === 103 && stream.text.endsWith('\n\n'))
+    expect(typesOf(stream).filter(type => type === 'locked')).toHaveLength(1)
+    stream.drop()
+  })
+
   it('reach a reader that stops reading for a while without a loss', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
