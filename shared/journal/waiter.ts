@@ -28,7 +28,7 @@ export interface WaiterOptions {
   count: number
   timeoutMs: number
   signal: AbortSignal | undefined
-  /** The machine's time limits the wait, because the instance's clock can stand still. */
+  /** The clock of the time limit: that of the machine, because the clock of the instance can stand still. */
   machine: Clock
   /** Returns the entries that the journal keeps, to find earlier matches and the nearest miss. */
   entries(): readonly JournalEntry[]
@@ -120,10 +120,12 @@ export class Waiter implements Watcher {
 
   #tooLate(): Refusal {
     const { expected, count, timeoutMs, entries } = this.#options
-    const got = count === 1 ? '' : ` ${count} times, but ${this.#found.size}`
+    const what = inWords(expected)
+    const missing =
+      count === 1 ? `${what} did not arrive` : `${what} arrived ${this.#found.size} times instead of ${count}`
     return new Refusal(
       'journal_wait',
-      `${inWords(expected)} did not arrive${got} within ${timeoutMs} ms; ${nearestMiss(entries(), expected)}`,
+      `${missing} within ${timeoutMs} ms; ${nearestMiss(entries(), expected)}`,
       'correct the filter or the call, or raise timeoutMs',
     )
   }
@@ -159,10 +161,10 @@ function nearestMiss(entries: readonly JournalEntry[], expected: ExpectedFields)
 
 function missesOf(entry: JournalEntry, expected: ExpectedFields): string[] {
   return expected.flatMap(([field, value]) =>
-    [...differences(fieldOf(entry, field), value, field)].map(({ path, actual, expected }) =>
+    [...differences(fieldOf(entry, field), value, field)].map(({ path, actual, expected: wanted }) =>
       path === 'outcome' && actual === undefined
-        ? `outcome is not known yet, and ${shown(expected)} was wanted`
-        : `${path} is ${shown(actual)}, not ${shown(expected)}`,
+        ? `outcome is not known yet, and ${shown(wanted)} was wanted`
+        : `${path} is ${shown(actual)}, not ${shown(wanted)}`,
     ),
   )
 }

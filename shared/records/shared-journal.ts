@@ -12,8 +12,8 @@ import type { Records } from './records.js'
 import type { StoreDatabase } from './store-database.js'
 
 /**
- * A row of the store's journal, and the journal's current generation. A query that finds no rows returns one
- * result whose `place`, `entry` and `lost` are null.
+ * A row of the store's journal, and the journal's current generation. If there is no row to read, the query
+ * returns only the generation, and the other fields are null.
  */
 interface JournalRow {
   readonly generation: number
@@ -37,8 +37,9 @@ const LATEST = `
 const PAGE = 500
 
 /**
- * Reads the rows after position $1. Rows of replica $2, which is the reader, come without their entries. The
- * limit is a literal and the state is limited to one row, because the planner otherwise assumes many rows.
+ * Reads the rows after position $1. Rows of replica $2, which is the reader, come without their entries.
+ *
+ * Both limits are written as numbers. Without them, PostgreSQL plans for many rows, and the query is slower.
  */
 const READ_AFTER = `
   SELECT generation, place, entry, lost
@@ -89,7 +90,7 @@ function parseEntry(text: string): EntryJson | undefined {
 
 const TOPIC = { written: 'journal-written', cleared: 'journal-cleared' }
 
-/** The partition that counts the requests to all replicas to write their queued entries. */
+/** The partition of the write requests. Such a request asks all replicas to write their queued entries. */
 const WRITE_REQUESTS = 'store/journal/calls'
 
 /** Maximum time that a replica waits for the other replicas to write their entries, in milliseconds. */
@@ -102,8 +103,8 @@ const WRITE_TIMEOUT_MS = 2_000
 const BATCH_DELAY_MS = 50
 
 /**
- * Interval of reads from the store, in milliseconds, because a notice can be lost. A failed write is repeated
- * after the same time.
+ * Interval of reads from the store, in milliseconds. They find entries whose notice was lost. A failed write
+ * is repeated after the same time.
  */
 const READ_INTERVAL_MS = 2_000
 
@@ -199,7 +200,8 @@ export class SharedJournal implements JournalShare {
         this.#clearing--
       }
     })
-    // The other replicas have to learn of the new generation before they write again.
+    // A replica receives the notice of the clear before this request. When all have answered, all have
+    // cleared their journals.
     await this.#requestWrites()
   }
 
@@ -315,8 +317,8 @@ export class SharedJournal implements JournalShare {
     await store.transaction(async tx => {
       tx.send(LOCK)
       if (lost > 0) tx.send(LOST, [store.replica, lost, generation])
-      // The connection may have broken after an earlier write. `WRITE` skips the entries that the store
-      // already has.
+      // An earlier attempt may have been committed although its connection broke before the answer. So
+      // `WRITE` skips entries that the store has. `LOST` may count twice, which only makes proofs stricter.
       tx.send(WRITE, [store.replica, seqs, texts, generation])
       tx.notify(TOPIC.written, '')
     })
@@ -337,7 +339,7 @@ export class SharedJournal implements JournalShare {
         if (this.#clearing > 0) return
         this.#followClear(generation)
         more = rows.length === PAGE
-        // The journal was cleared after the query, so its rows are outdated. The loop reads again.
+        // A notice of a clear has arrived during the query, so these rows are outdated. The loop reads again.
         if (generation < this.#generation) more = true
         else for (const row of rows) this.#adoptRow(row)
       }

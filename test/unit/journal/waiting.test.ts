@@ -149,7 +149,7 @@ describe('waiting without a match', () => {
     const started = start()
     started.journal.open(arrival())
     expect(await whyNot(started, { tool: 'room_status' }, 3)).toBe(
-      'tool "room_status" did not arrive 3 times, but 1 within 1000 ms; nothing else arrived',
+      'tool "room_status" arrived 1 times instead of 3 within 1000 ms; nothing else arrived',
     )
   })
 
